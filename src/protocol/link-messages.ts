@@ -1,0 +1,201 @@
+import { z } from 'zod/mini';
+
+/**
+ * What is said over the link once frames, sequence and acknowledgement are taken away (see frames.ts). JSON, UTF-8.
+ * Times are durations in milliseconds, never points in time: the two ends share no clock.
+ */
+export const PROTOCOL_VERSION = 1;
+
+const errorBody = z.strictObject({
+  code: z.string(),
+  message: z.string(),
+  details: z.optional(z.record(z.string(), z.unknown())),
+});
+
+/** HPKE (RFC 9180) ciphertext to the meter's public key; both base64. */
+export const sealed = z.strictObject({ enc: z.string(), ciphertext: z.string() });
+export type Sealed = z.infer<typeof sealed>;
+
+export const providerTarget = z.strictObject({
+  /** For example `https://api.openai.com/v1`. */
+  baseUrl: z.string(),
+  /** PEM of a private CA, or absent for the system's. */
+  ca: z.optional(z.string()),
+  organization: z.optional(z.string()),
+  project: z.optional(z.string()),
+  /** Capability of role `meter`. */
+  capability: z.string(),
+});
+export type ProviderTarget = z.infer<typeof providerTarget>;
+
+/** The parts of the self-proof; `ok` only if every part holds. Reasons are for people. */
+export const proof = z.strictObject({
+  ok: z.boolean(),
+  checks: z.array(z.strictObject({ name: z.string(), ok: z.boolean(), reason: z.optional(z.string()) })),
+});
+export type Proof = z.infer<typeof proof>;
+
+export const usageCounts = z.strictObject({
+  inputTokens: z.number(),
+  cachedTokens: z.number(),
+  outputTokens: z.number(),
+  reasoningTokens: z.number(),
+  totalTokens: z.number(),
+});
+export type UsageCounts = z.infer<typeof usageCounts>;
+
+export const answerFile = z.strictObject({ name: z.string(), bytes: z.number() });
+
+// ---- controller -> cage -------------------------------------------------------------------------------------------
+
+/** The task. Files came before it as `file` messages; `sealedKey` opens with info `clawcage/key/1` and aad `<taskId>:<epoch>`. */
+export const startMessage = z.strictObject({
+  type: z.literal('start'),
+  taskId: z.string(),
+  epoch: z.number(),
+  deadlineMs: z.number(),
+  input: z.strictObject({ text: z.string(), files: z.array(z.string()) }),
+  claw: z.strictObject({
+    name: z.string(),
+    model: z.string(),
+    instructions: z.string(),
+    maxSteps: z.number(),
+    /** Absent: the built-in agent. */
+    command: z.optional(z.array(z.string())),
+  }),
+  caps: z.strictObject({
+    requestsPerMinute: z.optional(z.number()),
+    tokensPerMinute: z.optional(z.number()),
+    /** How long one model call may wait for its permit before the agent gets 429. */
+    permitWaitMs: z.number(),
+  }),
+  provider: providerTarget,
+  sealedKey: sealed,
+  /** Capability of role `agent`, absent where the egress list is empty. */
+  agentCapability: z.optional(z.string()),
+});
+export type StartMessage = z.infer<typeof startMessage>;
+
+/** Starts a key's verification in place of a task: `GET <baseUrl>/models` with the sealed key (aad `verify:<cageId>`). */
+export const verifyKeyMessage = z.strictObject({
+  type: z.literal('verify_key'),
+  provider: providerTarget,
+  sealedKey: sealed,
+  deadlineMs: z.number(),
+});
+
+export const toCage = z.discriminatedUnion('type', [
+  /** A piece of a file that comes with the task; `data` base64, at most 256 KiB decoded; pieces in order. */
+  z.strictObject({ type: z.literal('file'), name: z.string(), data: z.string(), last: z.boolean() }),
+  startMessage,
+  verifyKeyMessage,
+  z.strictObject({
+    type: z.literal('permit'),
+    callId: z.string(),
+    decision: z.union([
+      z.strictObject({ granted: z.literal(true), sendWithinMs: z.number() }),
+      z.strictObject({ granted: z.literal(false), error: errorBody, retryAfterMs: z.optional(z.number()) }),
+    ]),
+  }),
+  /** Ends the task: SIGTERM to the agent, after `graceMs` SIGKILL; the cage answers with `result`. */
+  z.strictObject({ type: z.literal('cancel'), reason: z.enum(['cancelled', 'timed_out']), graceMs: z.number() }),
+  z.strictObject({ type: z.literal('ping'), id: z.number() }),
+  /** Nothing more is wanted of this cage: it exits. */
+  z.strictObject({ type: z.literal('end') }),
+]);
+export type ToCage = z.infer<typeof toCage>;
+
+// ---- cage -> controller -------------------------------------------------------------------------------------------
+
+/** What the task's watchers see. Content: in transit only, never logged. */
+export const agentEvent = z.discriminatedUnion('kind', [
+  /** A piece of the answer's text, in order. */
+  z.strictObject({ kind: z.literal('text'), text: z.string() }),
+  z.strictObject({ kind: z.literal('tool_call'), id: z.string(), name: z.string(), arguments: z.string() }),
+  z.strictObject({ kind: z.literal('tool_result'), id: z.string(), name: z.string(), ok: z.boolean(), output: z.string() }),
+  /** A step of the loop begins; or why nothing moves (`waiting for a permit`). */
+  z.strictObject({ kind: z.literal('status'), status: z.string() }),
+]);
+export type AgentEvent = z.infer<typeof agentEvent>;
+
+export const fromCage = z.discriminatedUnion('type', [
+  /** The task's agent process runs. */
+  z.strictObject({ type: z.literal('started'), taskId: z.string(), epoch: z.number() }),
+  z.strictObject({ type: z.literal('event'), taskId: z.string(), event: agentEvent }),
+  /** The meter wants to make one call of at most `tokens` tokens. */
+  z.strictObject({
+    type: z.literal('permit_request'),
+    taskId: z.string(),
+    epoch: z.number(),
+    callId: z.string(),
+    tokens: z.number(),
+    model: z.string(),
+    waitMs: z.number(),
+  }),
+  /** The meter no longer waits for this permit. */
+  z.strictObject({ type: z.literal('permit_abandoned'), callId: z.string() }),
+  /** The call's bytes went out `agoMs` before this message was written. */
+  z.strictObject({ type: z.literal('sent'), callId: z.string(), agoMs: z.number() }),
+  /**
+   * The call is over. `usage` as the provider reported it; absent with `charge: full` where nothing was reported, absent
+   * with `charge: none` where the call was dropped before sending, and `charge: request` for a 4xx without usage.
+   */
+  z.strictObject({
+    type: z.literal('settle'),
+    taskId: z.string(),
+    callId: z.string(),
+    model: z.string(),
+    usage: z.optional(usageCounts),
+    charge: z.enum(['reported', 'full', 'request', 'none']),
+    status: z.optional(z.number()),
+    durationMs: z.number(),
+  }),
+  z.strictObject({
+    type: z.literal('result'),
+    taskId: z.string(),
+    epoch: z.number(),
+    state: z.enum(['succeeded', 'failed', 'cancelled', 'timed_out']),
+    answer: z.optional(z.string()),
+    error: z.optional(errorBody),
+  }),
+  /** The answer to `verify_key`. `providerText` has the key taken out. */
+  z.strictObject({
+    type: z.literal('key_verified'),
+    ok: z.boolean(),
+    models: z.optional(z.array(z.string())),
+    error: z.optional(errorBody),
+    providerText: z.optional(z.string()),
+  }),
+  z.strictObject({ type: z.literal('pong'), id: z.number() }),
+]);
+export type FromCage = z.infer<typeof fromCage>;
+
+// ---- handshake, unnumbered, once per connection -------------------------------------------------------------------
+
+/** The controller speaks first. `epoch` is the controller's (see cages.epoch); `lastSeq` the last message of the cage that it has handled. */
+export const resumeMessage = z.strictObject({
+  type: z.literal('resume'),
+  versions: z.array(z.number()),
+  epoch: z.number(),
+  lastSeq: z.number(),
+});
+export type ResumeMessage = z.infer<typeof resumeMessage>;
+
+/** The cage answers. With a newer epoch the controller's own numbering begins anew at 1 (`lastSeq: 0`). */
+export const helloMessage = z.strictObject({
+  type: z.literal('hello'),
+  version: z.number(),
+  cageId: z.string(),
+  epoch: z.number(),
+  lastSeq: z.number(),
+  /** HPKE public key of the meter, base64; it changes when the meter is replaced between tasks. */
+  meterPublicKey: z.string(),
+  proof,
+  /** What the cage is doing: a task that runs (or whose result waits to be acknowledged), or nothing. */
+  task: z.optional(z.strictObject({ taskId: z.string(), epoch: z.number() })),
+});
+export type HelloMessage = z.infer<typeof helloMessage>;
+
+/** In place of `hello`, before closing: `link_superseded` or `link_version`. */
+export const refuseMessage = z.strictObject({ type: z.literal('refuse'), error: errorBody });
+export type RefuseMessage = z.infer<typeof refuseMessage>;

@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import { apiError, taskView, usageView } from './api.ts';
+
+/**
+ * WebSocket /api/v1/events: the client subscribes to tasks, the server sends their events in order. Ids grow by one within a task;
+ * `after` resumes behind the last id that was seen. A client that is too slow, or asks for ids that are no longer kept, gets `gap` and goes on from there.
+ */
+export const clientMessage = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('subscribe'), task: z.string(), after: z.int().min(0).optional() }),
+  z.strictObject({ type: z.literal('unsubscribe'), task: z.string() }),
+]);
+export type ClientMessage = z.infer<typeof clientMessage>;
+
+export const taskEvent = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('state'), task: taskView }),
+  z.strictObject({ kind: z.literal('text'), text: z.string() }),
+  z.strictObject({ kind: z.literal('tool_call'), id: z.string(), name: z.string(), arguments: z.string() }),
+  z.strictObject({ kind: z.literal('tool_result'), id: z.string(), name: z.string(), ok: z.boolean(), output: z.string() }),
+  z.strictObject({ kind: z.literal('status'), status: z.string() }),
+  /** The last event of a task. */
+  z.strictObject({ kind: z.literal('ended'), task: taskView, usage: usageView }),
+]);
+export type TaskEvent = z.infer<typeof taskEvent>;
+
+export const serverMessage = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('event'), task: z.string(), id: z.int(), event: taskEvent }),
+  z.strictObject({ type: z.literal('gap'), task: z.string(), from: z.int() }),
+  z.strictObject({ type: z.literal('error'), task: z.string().optional(), error: apiError }),
+]);
+export type ServerMessage = z.infer<typeof serverMessage>;

@@ -1,0 +1,85 @@
+import type { GateAddress } from '#protocol/bootstrap.ts';
+
+/**
+ * The port that Docker, Kubernetes and the fake implement, for the whole life of a cage. Every method throws only
+ * CodedErrors, whose verdict says `retryable`, `final` or `unknown`; every slow one takes an AbortSignal.
+ */
+export interface Runtime {
+  readonly facts: RuntimeFacts;
+
+  /** Makes ready what cages need (engine answers, images present, gate up); safe to repeat. `runtime_unavailable`, `image_missing`. */
+  prepare(signal?: AbortSignal): Promise<void>;
+
+  /** Where this process reaches the gate, and where a cage does; throws `gate_unavailable` before `prepare`. */
+  gate(): { readonly controller: GateAddress; readonly cage: GateAddress };
+
+  /** True while the gate's container runs; `prepare` brings it back. */
+  gateAlive(signal?: AbortSignal): Promise<boolean>;
+
+  /**
+   * Creates and starts the cage named by `spec.cageId`, gives it `bootstrap` on stdin once and closes stdin. Idempotent by name: where
+   * the cage exists already it is returned as it is, `created: false`, and its stdin is not touched. `cage_foreign` where a container
+   * of that name is not of this installation.
+   */
+  create(spec: CageSpec, bootstrap: Uint8Array, signal?: AbortSignal): Promise<{ cage: CageInfo; created: boolean }>;
+
+  /** `undefined` where there is none of this installation. */
+  inspect(cageId: string, signal?: AbortSignal): Promise<CageInfo | undefined>;
+
+  /** All cages of this installation, running or not. */
+  list(signal?: AbortSignal): Promise<readonly CageInfo[]>;
+
+  /** Ends and removes; a second time, or a cage that is not there, is no error. Never touches a foreign container. */
+  destroy(cageId: string, signal?: AbortSignal): Promise<void>;
+
+  /** Ends of cages as they happen, until the signal; what is missed while the engine is away is found by `list`. */
+  events(signal: AbortSignal): AsyncIterable<CageEnded>;
+
+  /** Takes away what `prepare` made (gate, volumes, networks); images stay. */
+  teardown(signal?: AbortSignal): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+/** Data in place of names: nobody asks "is this Kubernetes?". */
+export interface RuntimeFacts {
+  readonly name: string;
+  readonly gateOverTcp: boolean;
+  readonly survivesOrchestrator: boolean;
+}
+
+export interface CageSpec {
+  /** Also the container's name after a prefix of the installation. */
+  readonly cageId: string;
+  readonly image: string;
+  readonly resources: CageResources;
+}
+
+export interface CageResources {
+  readonly memoryBytes: number;
+  readonly cpus: number;
+  readonly pids: number;
+  readonly workBytes: number;
+  readonly tmpBytes: number;
+}
+
+export const DEFAULT_RESOURCES: CageResources = {
+  memoryBytes: 512 * 1024 * 1024,
+  cpus: 1,
+  pids: 256,
+  workBytes: 256 * 1024 * 1024,
+  tmpBytes: 64 * 1024 * 1024,
+};
+
+export interface CageInfo {
+  readonly cageId: string;
+  readonly state: 'created' | 'running' | 'exited';
+  readonly exitCode?: number;
+  readonly createdAtMs: number;
+}
+
+export interface CageEnded {
+  readonly cageId: string;
+  readonly exitCode: number | undefined;
+  readonly outOfMemory: boolean;
+}

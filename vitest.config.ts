@@ -1,0 +1,26 @@
+import { defineConfig } from 'vitest/config';
+
+/** One project per kind of test; `make test` runs them in this order, each needing more of the machine than the last. */
+const kind = (name: string, seconds: number, parallel: boolean) => ({
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    testTimeout: seconds * 1000,
+    hookTimeout: 120_000,
+    fileParallelism: parallel,
+    pool: 'forks' as const,
+  },
+});
+
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    projects: [
+      kind('unit', 10, true),
+      kind('contract', 60, false),
+      kind('integration', 60, false),
+      kind('attack', 120, false),
+      kind('e2e', 180, false),
+    ],
+  },
+});
