@@ -53,6 +53,8 @@ export const ERRORS = {
   // the runtime and its cages
   runtime_unavailable: { message: 'The container engine does not answer: start it, or check DOCKER_HOST.', status: 503, verdict: 'retryable' },
   runtime_timeout: { message: 'The container engine did not answer in time.', status: 503, verdict: 'unknown' },
+  runtime_lost: { message: 'The connection to the container engine broke before its answer came.', status: 503, verdict: 'unknown' },
+  runtime_aborted: { message: 'The call to the container engine was given up by who made it.', status: 503, verdict: 'unknown' },
   runtime_refused: { message: 'The container engine refused: see details.', status: 500, verdict: 'final' },
   runtime_unsupported: { message: 'This runtime cannot do that.', status: 501, verdict: 'final' },
   image_missing: { message: 'The cage image is not on this engine: run make setup.', status: 503, verdict: 'final' },
@@ -106,6 +108,13 @@ export const ERRORS = {
   // storage
   store_unavailable: { message: 'The database does not answer.', status: 503, verdict: 'retryable' },
   store_locked: { message: 'Another process uses this CLAWCAGE_HOME: stop it, or choose another home.', status: 503, verdict: 'final' },
+  // the command line
+  usage_invalid: { message: 'The command line is not valid: --help shows what it takes.', status: 400, verdict: 'final' },
+  server_unreachable: { message: 'The service does not answer: start it with clawcage up.', status: 503, verdict: 'retryable' },
+  reply_invalid: { message: 'The answer is not one of this version of the service: check what listens at that address.', status: 502, verdict: 'final' },
+  start_failed: { message: 'The service did not start: its log says why.', status: 500, verdict: 'final' },
+  port_in_use: { message: 'Another program listens on that port: stop it, or choose another port with CLAWCAGE_PORT.', status: 500, verdict: 'final' },
+  stop_failed: { message: 'The service did not end in time: look at its log, or end the process by its id.', status: 500, verdict: 'unknown' },
 } as const satisfies Record<string, Row>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -188,6 +188,8 @@ export const helloMessage = z.strictObject({
   cageId: z.string(),
   epoch: z.number(),
   lastSeq: z.number(),
+  /** The number of the next message of the cage; what lies between it and the controller's `lastSeq` was acknowledged by an earlier controller. */
+  nextSeq: z.number(),
   /** HPKE public key of the meter, base64; it changes when the meter is replaced between tasks. */
   meterPublicKey: z.string(),
   proof,

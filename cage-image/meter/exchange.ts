@@ -1,0 +1,76 @@
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import type { UsageCounts } from '#protocol/link-messages.ts';
+import { eventStreamReader, jsonBodyReader, type BodyReader } from './body-reader.ts';
+import { KeyRedactor } from './redact.ts';
+import { responseHeaders } from './response-headers.ts';
+
+/** One request of the agent and its answer. `gone` is aborted when the agent no longer reads. */
+export class AgentExchange {
+  readonly response: ServerResponse;
+  readonly gone: AbortSignal;
+
+  constructor(response: ServerResponse) {
+    const gone = new AbortController();
+    this.response = response;
+    this.gone = gone.signal;
+    response.once('close', () => {
+      if (!response.writableFinished) gone.abort(new Error('The agent closed the connection.'));
+    });
+  }
+
+  /** Waits while the agent is slow; returns at once when it is gone. */
+  async write(bytes: Buffer): Promise<void> {
+    if (bytes.length === 0 || this.gone.aborted || this.response.write(bytes)) return;
+    await once(this.response, 'drain', { signal: this.gone }).catch(() => undefined);
+  }
+}
+
+export interface Passed {
+  readonly usage: UsageCounts | undefined;
+  /** False where the provider's answer broke off. */
+  readonly whole: boolean;
+}
+
+/**
+ * Passes the provider's answer on as it comes, without the key, and reads its usage. When the agent goes away the answer is read on, for the usage;
+ * the caller limits that by destroying `answer`. The agent's response is not ended here, so that the call can be settled before.
+ */
+export async function passAnswer(
+  answer: IncomingMessage,
+  exchange: AgentExchange,
+  options: { readonly key: Buffer; readonly hideUsage: boolean },
+): Promise<Passed> {
+  const redactor = new KeyRedactor(options.key);
+  const reader = readerFor(answer, options.hideUsage);
+  if (!exchange.gone.aborted) {
+    exchange.response.writeHead(answer.statusCode ?? 502, responseHeaders(answer.headers, redactor));
+    exchange.response.flushHeaders();
+  }
+  try {
+    for await (const chunk of decoded(answer) as AsyncIterable<Buffer>) {
+      await exchange.write(redactor.push(reader.push(chunk)));
+    }
+    await exchange.write(Buffer.concat([redactor.push(reader.end()), redactor.end()]));
+    return { usage: reader.usage(), whole: true };
+  } catch {
+    return { usage: reader.usage(), whole: false };
+  }
+}
+
+function readerFor(answer: IncomingMessage, hideUsage: boolean): BodyReader {
+  const isEvents = answer.headers['content-type']?.startsWith('text/event-stream') === true;
+  return isEvents ? eventStreamReader(hideUsage) : jsonBodyReader();
+}
+
+/** Providers are asked for a plain body; one that compresses all the same is read all the same. */
+function decoded(answer: IncomingMessage): Readable {
+  const decoders = { gzip: createGunzip, 'x-gzip': createGunzip, deflate: createInflate, br: createBrotliDecompress };
+  const coding = (answer.headers['content-encoding'] ?? 'identity').toLowerCase();
+  if (!(coding in decoders)) return answer;
+  const decoder = decoders[coding as keyof typeof decoders]();
+  answer.once('error', (error) => decoder.destroy(error));
+  return answer.pipe(decoder);
+}

@@ -1,0 +1,89 @@
+import { z } from 'zod/mini';
+import { gateAddress } from '#protocol/bootstrap.ts';
+import { providerTarget, sealed, usageCounts } from '#protocol/link-messages.ts';
+
+/** What warden and meter say to each other over their socket pair (see channel.ts). Durations in milliseconds. */
+
+const errorBody = z.strictObject({
+  code: z.string(),
+  message: z.string(),
+  details: z.optional(z.record(z.string(), z.unknown())),
+});
+
+const keyUse = {
+  provider: providerTarget,
+  sealedKey: sealed,
+  gate: gateAddress,
+};
+
+export const meterTask = z.strictObject({
+  type: z.literal('open'),
+  taskId: z.string(),
+  epoch: z.number(),
+  model: z.string(),
+  permitWaitMs: z.number(),
+  requestsPerMinute: z.optional(z.number()),
+  tokensPerMinute: z.optional(z.number()),
+  ...keyUse,
+});
+export type MeterTask = z.infer<typeof meterTask>;
+
+export const meterVerification = z.strictObject({
+  type: z.literal('verify'),
+  /** The AAD of the sealed key is `verify:<cageId>`. */
+  cageId: z.string(),
+  deadlineMs: z.number(),
+  ...keyUse,
+});
+export type MeterVerification = z.infer<typeof meterVerification>;
+
+const permitDecision = z.union([
+  z.strictObject({ granted: z.literal(true), sendWithinMs: z.number() }),
+  z.strictObject({ granted: z.literal(false), error: errorBody, retryAfterMs: z.optional(z.number()) }),
+]);
+export type PermitDecision = z.infer<typeof permitDecision>;
+
+export const toMeter = z.discriminatedUnion('type', [
+  meterTask,
+  meterVerification,
+  z.strictObject({ type: z.literal('permit'), callId: z.string(), decision: permitDecision }),
+  /** The agent is gone: what is still being read may go on for so long, then it is charged in full. */
+  z.strictObject({ type: z.literal('finish'), withinMs: z.number() }),
+]);
+export type ToMeter = z.infer<typeof toMeter>;
+
+export const fromMeter = z.discriminatedUnion('type', [
+  /** The first message: `agentKey` is the throw-away key of the loopback endpoint on `port`. */
+  z.strictObject({ type: z.literal('ready'), publicKey: z.string(), port: z.number(), agentKey: z.string() }),
+  /** The key was opened and is in the meter's environment. */
+  z.strictObject({ type: z.literal('opened') }),
+  z.strictObject({ type: z.literal('not_opened'), error: errorBody }),
+  z.strictObject({
+    type: z.literal('permit_request'),
+    callId: z.string(),
+    tokens: z.number(),
+    model: z.string(),
+    waitMs: z.number(),
+  }),
+  z.strictObject({ type: z.literal('permit_abandoned'), callId: z.string() }),
+  z.strictObject({ type: z.literal('sent'), callId: z.string(), agoMs: z.number() }),
+  z.strictObject({
+    type: z.literal('settle'),
+    callId: z.string(),
+    model: z.string(),
+    usage: z.optional(usageCounts),
+    charge: z.enum(['reported', 'full', 'request', 'none']),
+    status: z.optional(z.number()),
+    durationMs: z.number(),
+  }),
+  z.strictObject({
+    type: z.literal('verified'),
+    ok: z.boolean(),
+    models: z.optional(z.array(z.string())),
+    error: z.optional(errorBody),
+    providerText: z.optional(z.string()),
+  }),
+  /** The answer to `finish`: every call is settled. */
+  z.strictObject({ type: z.literal('finished') }),
+]);
+export type FromMeter = z.infer<typeof fromMeter>;

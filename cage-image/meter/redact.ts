@@ -1,0 +1,64 @@
+/**
+ * Takes every occurrence of the key out of a stream of bytes, wherever the chunks are cut. Bytes are held back only while they may be the
+ * beginning of the key, so that a stream of events is not delayed.
+ */
+export class KeyRedactor {
+  readonly #forms: readonly Buffer[];
+  #held = Buffer.alloc(0);
+
+  /** `key` is not copied where it has only one form; it must stay as it is while the redactor is in use. */
+  constructor(key: Buffer) {
+    const escaped = Buffer.from(JSON.stringify(key.toString('utf8')).slice(1, -1), 'utf8');
+    this.#forms = escaped.equals(key) ? [key] : [key, escaped];
+  }
+
+  push(chunk: Buffer): Buffer {
+    const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    const clean = this.#replace(bytes);
+    const kept = this.#possibleBeginning(clean);
+    this.#held = Buffer.from(clean.subarray(clean.length - kept));
+    return clean.subarray(0, clean.length - kept);
+  }
+
+  /** What was held back, at the end of the stream. */
+  end(): Buffer {
+    const rest = this.#held;
+    this.#held = Buffer.alloc(0);
+    return rest;
+  }
+
+  /** The same for a whole text, such as a header. */
+  text(value: string): string {
+    return this.#replace(Buffer.from(value, 'utf8')).toString('utf8');
+  }
+
+  #replace(bytes: Buffer): Buffer {
+    return this.#forms.reduce(replaceAll, bytes);
+  }
+
+  #possibleBeginning(bytes: Buffer): number {
+    return Math.max(...this.#forms.map((form) => overlap(bytes, form)));
+  }
+}
+
+const MARK = Buffer.from('[redacted]');
+
+function replaceAll(bytes: Buffer, form: Buffer): Buffer {
+  let at = bytes.indexOf(form);
+  if (at < 0) return bytes;
+  const parts: Buffer[] = [];
+  let from = 0;
+  for (; at >= 0; at = bytes.indexOf(form, from)) {
+    parts.push(bytes.subarray(from, at), MARK);
+    from = at + form.length;
+  }
+  return Buffer.concat([...parts, bytes.subarray(from)]);
+}
+
+/** The longest end of `bytes` that is a beginning of `form`. */
+function overlap(bytes: Buffer, form: Buffer): number {
+  for (let length = Math.min(bytes.length, form.length - 1); length > 0; length--) {
+    if (bytes.subarray(bytes.length - length).equals(form.subarray(0, length))) return length;
+  }
+  return 0;
+}

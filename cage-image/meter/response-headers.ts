@@ -1,0 +1,31 @@
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+import { OWN_ERROR_HEADER } from './openai-error.ts';
+import type { KeyRedactor } from './redact.ts';
+
+/** Hop by hop (RFC 9110 section 7.6.1), or no longer true of the body that passes, or of no use to an agent. */
+const STAYS_BEHIND = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'content-length',
+  'content-encoding',
+  'set-cookie',
+  'alt-svc',
+  'strict-transport-security',
+  OWN_ERROR_HEADER,
+]);
+
+/** The provider's headers as the agent sees them, any echo of the key taken out. */
+export function responseHeaders(headers: IncomingHttpHeaders, redactor: KeyRedactor): OutgoingHttpHeaders {
+  const named = new Set((headers.connection ?? '').toLowerCase().split(/\s*,\s*/));
+  const passing = Object.entries(headers).filter(([name]) => !STAYS_BEHIND.has(name) && !named.has(name));
+  return Object.fromEntries(
+    passing.map(([name, value]) => [name, Array.isArray(value) ? value.map((v) => redactor.text(v)) : redactor.text(value ?? '')]),
+  );
+}

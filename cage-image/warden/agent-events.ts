@@ -1,0 +1,76 @@
+import { z } from 'zod/mini';
+import { agentEvent, type AgentEvent } from '#protocol/link-messages.ts';
+
+/**
+ * What an agent says on its descriptor 3: one JSON object a line. The events of the task's watchers (`text`, `tool_call`, `tool_result`, `status`), then
+ * one of `answer` and `error`, after which nothing counts.
+ */
+export const agentLine = z.union([
+  agentEvent,
+  z.strictObject({ kind: z.literal('answer'), text: z.string() }),
+  z.strictObject({
+    kind: z.literal('error'),
+    error: z.strictObject({
+      code: z.string().check(z.maxLength(64)),
+      details: z.optional(z.record(z.string().check(z.maxLength(64)), z.union([z.string().check(z.maxLength(500)), z.number(), z.boolean()]))),
+    }),
+  }),
+]);
+export type AgentLine = z.infer<typeof agentLine>;
+export type AgentOutcome = Exclude<AgentLine, AgentEvent>;
+
+export const MAX_LINE_BYTES = 256 * 1024;
+
+/**
+ * Reads an agent's lines out of its bytes. Nothing that an agent writes is trusted: a line that is too long or not of the form is dropped and counted,
+ * and no more than one line is ever held.
+ */
+export class AgentLines {
+  readonly #onLine: (line: AgentLine) => void;
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  #skipping = false;
+  dropped = 0;
+
+  constructor(onLine: (line: AgentLine) => void) {
+    this.#onLine = onLine;
+  }
+
+  push(chunk: Buffer): void {
+    let from = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
+      this.#hold(chunk.subarray(from, end));
+      this.#take();
+      from = end + 1;
+    }
+    this.#hold(chunk.subarray(from));
+  }
+
+  #hold(piece: Buffer): void {
+    if (this.#skipping || piece.length === 0) return;
+    this.#heldBytes += piece.length;
+    if (this.#heldBytes <= MAX_LINE_BYTES) {
+      this.#held.push(Buffer.from(piece));
+      return;
+    }
+    this.#skipping = true;
+    this.#held = [];
+  }
+
+  #take(): void {
+    const line = this.#skipping ? undefined : parse(Buffer.concat(this.#held));
+    this.#skipping = false;
+    this.#held = [];
+    this.#heldBytes = 0;
+    if (line === undefined) this.dropped += 1;
+    else this.#onLine(line);
+  }
+}
+
+function parse(bytes: Buffer): AgentLine | undefined {
+  try {
+    return agentLine.safeParse(JSON.parse(bytes.toString('utf8'))).data;
+  } catch {
+    return undefined;
+  }
+}

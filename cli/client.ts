@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import { WebSocket } from 'ws';
+import { errorReply } from '#protocol/api.ts';
+import { failure, refusal, type Failure } from './failure.ts';
+
+export interface Ask {
+  readonly body?: unknown;
+  /** A body that is JSON already, for what must not become a string. */
+  readonly bytes?: Buffer;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Answers with this status are read with the schema as well, instead of being a failure. */
+  readonly alsoStatus?: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number;
+}
+
+/** Longer than the service takes for its slowest answer: the verification of a key, or the first start of a cage. */
+const ANSWER_MS = 180_000;
+
+/**
+ * The HTTP API of one service. Every method fails with a `Failure`: the service's own error with its request id, `server_unreachable`
+ * where nothing answers, `reply_invalid` where something else does.
+ */
+export class Client {
+  readonly url: string;
+  readonly #token: string | undefined;
+
+  constructor(options: { url: string; token: string | undefined }) {
+    this.url = options.url;
+    this.#token = options.token;
+  }
+
+  get<T extends z.ZodType>(path: string, schema: T, ask: Ask = {}): Promise<z.output<T>> {
+    return this.#ask('GET', path, schema, ask);
+  }
+
+  post<T extends z.ZodType>(path: string, schema: T, ask: Ask = {}): Promise<z.output<T>> {
+    return this.#ask('POST', path, schema, ask);
+  }
+
+  async delete(path: string): Promise<void> {
+    await this.#ask('DELETE', path, z.undefined(), {});
+  }
+
+  /** An open WebSocket to /api/v1/events, not yet connected. */
+  events(): WebSocket {
+    return new WebSocket(new URL('/api/v1/events', this.url.replace(/^http/, 'ws')), ['clawcage'], {
+      headers: this.#authorization(),
+      handshakeTimeout: 10_000,
+    });
+  }
+
+  async #ask<T extends z.ZodType>(method: string, path: string, schema: T, ask: Ask): Promise<z.output<T>> {
+    const response = await this.#send(method, path, ask);
+    const body = await this.#json(response);
+    if (!response.ok && response.status !== ask.alsoStatus) throw this.#refused(response.status, body);
+    const parsed = schema.safeParse(body);
+    if (parsed.success) return parsed.data;
+    throw failure('reply_invalid', { url: this.url, path, field: parsed.error.issues[0]?.path.join('.') ?? '' });
+  }
+
+  async #send(method: string, path: string, ask: Ask): Promise<Response> {
+    const body = ask.bytes ?? (ask.body === undefined ? undefined : JSON.stringify(ask.body));
+    const timeout = AbortSignal.timeout(ask.timeoutMs ?? ANSWER_MS);
+    try {
+      return await fetch(new URL(path, this.url), {
+        method,
+        headers: { ...this.#authorization(), ...(body !== undefined && { 'content-type': 'application/json' }), ...ask.headers },
+        ...(body !== undefined && { body: body as BodyInit }),
+        signal: ask.signal ? AbortSignal.any([ask.signal, timeout]) : timeout,
+        redirect: 'error',
+      });
+    } catch (error) {
+      throw this.#unreachable(error);
+    }
+  }
+
+  async #json(response: Response): Promise<unknown> {
+    let text;
+    try {
+      text = await response.text();
+    } catch (error) {
+      throw this.#unreachable(error);
+    }
+    if (text === '') return undefined;
+    try {
+      return JSON.parse(text);
+    } catch {
+      throw failure('reply_invalid', { url: this.url, status: response.status });
+    }
+  }
+
+  #refused(status: number, body: unknown): Failure {
+    const parsed = errorReply.safeParse(body);
+    return parsed.success ? refusal(status, parsed.data) : failure('reply_invalid', { url: this.url, status });
+  }
+
+  #unreachable(error: unknown): Failure {
+    const cause = (error as { cause?: NodeJS.ErrnoException }).cause;
+    return failure('server_unreachable', { url: this.url, reason: cause?.code ?? (error as Error).name });
+  }
+
+  #authorization(): Record<string, string> {
+    return this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
+  }
+}

@@ -1,0 +1,58 @@
+import { Command } from 'commander';
+import type { Cli } from './cli.ts';
+import { addClawsCommands } from './commands/claws.ts';
+import { addDownCommand } from './commands/down.ts';
+import { addKeysCommands } from './commands/keys.ts';
+import { addRunCommand } from './commands/run.ts';
+import { addStatusCommand } from './commands/status.ts';
+import { addTasksCommands } from './commands/tasks.ts';
+import { addUpCommand } from './commands/up.ts';
+import { addUsageCommand } from './commands/usage.ts';
+import { coloursFor } from './terminal/terminal.ts';
+
+const AFTER = `
+Environment:
+  CLAWCAGE_HOME   where the installation lives (~/.clawcage)
+  CLAWCAGE_HOST   address to listen on (127.0.0.1)
+  CLAWCAGE_PORT   port to listen on (4180)
+
+Exit codes:
+  0 done   1 task failed   2 usage   3 not set up   4 cannot reach the server   5 refused   6 timed out   130 cancelled
+
+Examples:
+  clawcage up                                             start everything; on an empty store, the demo
+  clawcage keys add work --provider openai < key.txt      bring your own key
+  clawcage claws create writer --model gpt-4.1-mini --key work --tpm 60000
+  clawcage run writer "Summarise the file" --file report.txt
+`;
+
+/** The whole command line as a value. */
+export function buildProgram(cli: Cli): Command {
+  const { terminal } = cli;
+  const program = new Command('clawcage')
+    .description('Runs AI agents in cages of their own, with your model key sealed away from them.')
+    .exitOverride()
+    .showSuggestionAfterError(true)
+    .showHelpAfterError('Try it with --help.')
+    .addHelpText('after', AFTER)
+    .configureOutput({
+      writeOut: (text) => void terminal.stdout.write(text),
+      writeErr: (text) => void terminal.stderr.write(text),
+      getOutHelpWidth: () => terminal.stdout.columns ?? 100,
+      getErrHelpWidth: () => terminal.stderr.columns ?? 100,
+      outputError: (text, write) => {
+        const label = coloursFor(terminal.stderr, terminal.env).red('error[usage_invalid]');
+        write(text.replace(/^error:/, `${label}:`));
+      },
+    });
+  addUpCommand(program, cli);
+  addDownCommand(program, cli);
+  addStatusCommand(program, cli);
+  addKeysCommands(program, cli);
+  addClawsCommands(program, cli);
+  addRunCommand(program, cli);
+  addTasksCommands(program, cli);
+  addUsageCommand(program, cli);
+  return program;
+}
+

@@ -1,0 +1,29 @@
+import { readFile, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { LIMITS, type TaskCreate } from '#protocol/api.ts';
+import { failure } from '../failure.ts';
+
+/**
+ * The files of a task as the API takes them, each under its own name without its path. `usage_invalid` names the file that cannot be
+ * read, is too large, or has the name of another: found here, since reading it into memory for the service to refuse helps nobody.
+ */
+export async function readTaskFiles(paths: readonly string[]): Promise<NonNullable<TaskCreate['files']>> {
+  if (paths.length > LIMITS.files) throw wrong(`at most ${LIMITS.files} files`);
+  const names = paths.map((path) => basename(path));
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw wrong(`two files are named ${twice}`);
+  return Promise.all(paths.map(async (path) => ({ name: basename(path), data: (await read(path)).toString('base64') })));
+}
+
+async function read(path: string): Promise<Buffer> {
+  try {
+    const { size } = await stat(path);
+    if (size > LIMITS.fileBytes) throw wrong(`${path} is larger than ${LIMITS.fileBytes / 1024 / 1024} MiB`);
+    return await readFile(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw code?.startsWith('E') ? wrong(`${path}: ${code}`) : error;
+  }
+}
+
+const wrong = (problem: string): Error => failure('usage_invalid', { '--file': problem });

@@ -1,0 +1,141 @@
+import type { z } from 'zod';
+import { CodedError } from '#errors/coded-error.ts';
+import type { ClawView, clawCreate, clawPatch } from '#protocol/api.ts';
+import type { Runtime } from '#runtime/runtime.ts';
+import type { KeyService } from '../keys/key-service.ts';
+import type { Runs } from '../launch/runs.ts';
+import type { WarmSpares } from '../launch/warm-spares.ts';
+import type { ClawRow } from '../store/claws-store.ts';
+import type { KeyRow } from '../store/keys-store.ts';
+import type { Store } from '../store/store.ts';
+import type { TaskService } from '../tasks/task-service.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+
+interface Parts {
+  readonly store: Store;
+  readonly keys: KeyService;
+  readonly tasks: TaskService;
+  readonly runtime: Runtime;
+  readonly spares: WarmSpares;
+  readonly runs: Runs;
+  readonly telemetry: Telemetry;
+  /** Dispatches what waits for this Claw. */
+  readonly poke: (organisation: string, claw: string) => Promise<void>;
+}
+
+/** Claws: configured, deployed, stopped, deleted. */
+export class ClawService {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  async create(organisation: string, given: z.output<typeof clawCreate>): Promise<ClawView> {
+    const { store } = this.#parts;
+    const key = await this.#key(organisation, given.key);
+    const row = await store.claws.create({
+      organisation,
+      name: given.name,
+      model: given.model,
+      key: key.id,
+      instructions: given.instructions,
+      requestsPerMinute: given.requestsPerMinute ?? null,
+      tokensPerMinute: given.tokensPerMinute ?? null,
+      maxSteps: given.maxSteps,
+      concurrency: given.concurrency,
+      timeoutMs: given.timeoutMs,
+    });
+    return given.deploy ? this.deploy(organisation, row.name) : clawView(row, key.name);
+  }
+
+  async list(organisation: string): Promise<ClawView[]> {
+    const { store } = this.#parts;
+    const keys = new Map((await store.keys.list(organisation)).map((key) => [key.id, key.name]));
+    return (await store.claws.list(organisation)).map((claw) => clawView(claw, keys.get(claw.key) ?? claw.key));
+  }
+
+  async get(organisation: string, name: string): Promise<ClawView> {
+    return this.#view(await this.#claw(organisation, name));
+  }
+
+  /** Takes effect for the next task, and caps for the next permit; what runs is left alone. */
+  async patch(organisation: string, name: string, change: z.output<typeof clawPatch>): Promise<ClawView> {
+    const claw = await this.#claw(organisation, name);
+    const { key: keyName, ...rest } = change;
+    const key = keyName === undefined ? undefined : await this.#key(organisation, keyName);
+    const row = await this.#parts.store.claws.patch(organisation, claw.id, { ...rest, ...(key && { key: key.id }) });
+    return this.#view(row ?? claw);
+  }
+
+  /**
+   * Checks engine, image and gate (`runtime_unavailable`, `image_missing`, `gate_unavailable`), the key (`key_revoked`, `key_rejected`) and the model
+   * (`model_unknown`), makes the warm spare, and lets the queue go on. A key that was added unverified is not asked about here.
+   */
+  async deploy(organisation: string, name: string): Promise<ClawView> {
+    const { store, runtime, spares, poke } = this.#parts;
+    const claw = await this.#claw(organisation, name);
+    await runtime.prepare();
+    await this.#checkModel(claw);
+    const row = (await store.claws.setState(organisation, claw.id, 'deployed')) ?? claw;
+    await spares.fill({ organisation, claw: claw.id });
+    await poke(organisation, claw.id);
+    return this.#view(row);
+  }
+
+  /** Ends the Claw's cages; its queue waits. Tasks that ran end as cancelled. */
+  async stop(organisation: string, name: string): Promise<ClawView> {
+    const { store, spares, runs } = this.#parts;
+    const claw = await this.#claw(organisation, name);
+    const row = (await store.claws.setState(organisation, claw.id, 'stopped')) ?? claw;
+    await spares.drain({ organisation, claw: claw.id });
+    for (const run of runs.ofClaw(claw.id)) run.stop('cancelled', { reason: 'the Claw was stopped' });
+    return this.#view(row);
+  }
+
+  /** Stops it, cancels what waits, and frees its name; counts are kept. */
+  async remove(organisation: string, name: string): Promise<void> {
+    const { store, tasks, telemetry } = this.#parts;
+    const claw = await this.#claw(organisation, name);
+    await this.stop(organisation, name);
+    for (const task of await store.tasks.nonFinalOf(organisation, claw.id)) await tasks.stopTask(task, 'cancelled', { reason: 'the Claw was deleted' });
+    await store.claws.delete(organisation, claw.id);
+    telemetry.clawDeleted(claw.id);
+  }
+
+  async #checkModel(claw: ClawRow): Promise<void> {
+    const { store, keys } = this.#parts;
+    const key = await store.keys.byId(claw.organisation, claw.key);
+    if (key?.state !== 'active') throw new CodedError('key_revoked');
+    if (key.verifiedAt === null) return;
+    const models = await keys.models(claw.organisation, key);
+    if (models.length > 0 && !models.includes(claw.model)) throw new CodedError('model_unknown', { model: claw.model, some: models.slice(0, 10) });
+  }
+
+  async #view(claw: ClawRow): Promise<ClawView> {
+    const key = await this.#parts.store.keys.byId(claw.organisation, claw.key);
+    return clawView(claw, key?.name ?? claw.key);
+  }
+
+  async #claw(organisation: string, name: string): Promise<ClawRow> {
+    const claw = await this.#parts.store.claws.byName(organisation, name);
+    if (!claw) throw new CodedError('not_found', { claw: name });
+    return claw;
+  }
+
+  async #key(organisation: string, name: string): Promise<KeyRow> {
+    const key = await this.#parts.store.keys.byName(organisation, name);
+    if (!key) throw new CodedError('not_found', { key: name });
+    if (key.state === 'revoked') throw new CodedError('key_revoked', { key: name });
+    return key;
+  }
+}
+
+export function clawView(row: ClawRow, key: string): ClawView {
+  const { id, name, model, instructions, requestsPerMinute, tokensPerMinute, maxSteps, concurrency, timeoutMs, state } = row;
+  return {
+    ...{ id, name, model, key, instructions, requestsPerMinute, tokensPerMinute, maxSteps, concurrency, timeoutMs, state },
+    createdAt: row.createdAt.toISOString(),
+    updatedAt: row.updatedAt.toISOString(),
+  };
+}

@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto';
+import helmet from '@fastify/helmet';
+import websocket from '@fastify/websocket';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { LIMITS } from '#protocol/api.ts';
+import { answerErrors } from './errors.ts';
+import { requirePrincipal, type Authenticate } from './principal.ts';
+import { clawRoutes, type ClawRouteParts } from './routes/claws.ts';
+import { eventRoutes, type EventRouteParts } from './routes/events.ts';
+import { keyRoutes, type KeyRouteParts } from './routes/keys.ts';
+import { operationRoutes, type OperationRouteParts } from './routes/operations.ts';
+import { pageRoutes } from './routes/pages.ts';
+import { statusRoutes, type StatusRouteParts } from './routes/status.ts';
+import { taskRoutes, type TaskRouteParts } from './routes/tasks.ts';
+import { usageRoutes, type UsageRouteParts } from './routes/usage.ts';
+
+export interface AppParts
+  extends KeyRouteParts, ClawRouteParts, TaskRouteParts, UsageRouteParts, EventRouteParts, StatusRouteParts, OperationRouteParts {
+  readonly authenticate: Authenticate;
+  readonly logger: Logger;
+}
+
+/** The HTTP service as a value: routes, errors and limits, without a port. `main.ts` alone listens. */
+export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
+  const app = fastify({
+    loggerInstance: parts.logger,
+    disableRequestLogging: true,
+    bodyLimit: LIMITS.bodyBytes,
+    genReqId: () => `req_${randomUUID().replaceAll('-', '')}`,
+    requestTimeout: 60_000,
+  }) as unknown as FastifyInstance;
+  answerErrors(app);
+  app.addHook('onSend', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+  });
+  await app.register(helmet, { hsts: false, contentSecurityPolicy: { useDefaults: true, directives: { upgradeInsecureRequests: null } } });
+  await app.register(websocket, { options: { maxPayload: 64 * 1024, handleProtocols: chooseProtocol } });
+
+  operationRoutes(app, parts);
+  pageRoutes(app);
+  await app.register(
+    async (api) => {
+      requirePrincipal(api, parts.authenticate);
+      keyRoutes(api, parts);
+      clawRoutes(api, parts);
+      taskRoutes(api, parts);
+      usageRoutes(api, parts);
+      eventRoutes(api, parts);
+      statusRoutes(api, parts);
+    },
+    { prefix: '/api/v1' },
+  );
+  return app;
+}
+
+/** Answers the plain subprotocol: a token that came as one must not be echoed. */
+function chooseProtocol(offered: Set<string>): string | false {
+  return offered.has('clawcage') ? 'clawcage' : false;
+}

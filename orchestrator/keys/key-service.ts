@@ -1,0 +1,110 @@
+import type { z } from 'zod';
+import { CodedError } from '#errors/coded-error.ts';
+import type { KeyView, keyCreate, keyRotate } from '#protocol/api.ts';
+import { Secret } from '#secret/secret.ts';
+import { masked } from '#vault/masked.ts';
+import type { Vault } from '#vault/vault.ts';
+import type { KeyRow, KeysStore } from '../store/keys-store.ts';
+import type { Endpoint, KeyCheck } from './key-check.ts';
+
+interface Parts {
+  readonly keys: KeysStore;
+  readonly vault: Vault;
+  readonly check: KeyCheck;
+  /** host:port pairs that the gate may reach although they are private or plain. */
+  readonly allowHosts: readonly string[];
+}
+
+/** Keys that tenants brought: checked with the provider, kept enveloped, shown masked. */
+export class KeyService {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** `name_taken`, `key_plaintext_endpoint`, and with `verify` what the provider said: see KeyCheck. Nothing is kept where it fails. */
+  async add(organisation: string, given: z.output<typeof keyCreate>): Promise<KeyView> {
+    const { keys, vault } = this.#parts;
+    if (await keys.byName(organisation, given.name)) throw new CodedError('name_taken', { key: given.name });
+    this.#refusePlaintext(given.baseUrl);
+    using secret = Secret.fromText(given.secret);
+    const endpoint: Endpoint = { baseUrl: given.baseUrl, ca: given.ca ?? null };
+    if (given.verify) await this.#parts.check.models(organisation, endpoint, secret);
+    const id = keys.newId();
+    const record = await vault.sealKey({ organisation, keyId: id, provider: given.provider, version: 1 }, secret);
+    const row = await keys.create({
+      id,
+      organisation,
+      name: given.name,
+      provider: given.provider,
+      ...endpoint,
+      record,
+      masked: masked(secret),
+      verifiedAt: given.verify ? new Date() : null,
+    });
+    return keyView(row);
+  }
+
+  async list(organisation: string): Promise<KeyView[]> {
+    return (await this.#parts.keys.list(organisation)).map(keyView);
+  }
+
+  async get(organisation: string, name: string): Promise<KeyView> {
+    return keyView(await this.#key(organisation, name));
+  }
+
+  /** Puts a new secret in the place of the old one: tasks that run keep theirs, the next ones get the new. */
+  async rotate(organisation: string, name: string, given: z.output<typeof keyRotate>): Promise<KeyView> {
+    const { keys, vault, check } = this.#parts;
+    const key = await this.#key(organisation, name);
+    if (key.state === 'revoked') throw new CodedError('key_revoked');
+    using secret = Secret.fromText(given.secret);
+    if (given.verify) await check.models(organisation, key, secret);
+    const version = key.version + 1;
+    const record = await vault.sealKey({ organisation, keyId: key.id, provider: key.provider, version }, secret);
+    const row = await keys.rotate(organisation, key.id, { version, record, masked: masked(secret), verifiedAt: given.verify ? new Date() : null });
+    return keyView(row ?? key);
+  }
+
+  /** Destroys the record: nothing opens it again, and the next task of a Claw that uses it fails with `key_revoked`. */
+  async revoke(organisation: string, name: string): Promise<KeyView> {
+    const key = await this.#key(organisation, name);
+    return keyView((await this.#parts.keys.revoke(organisation, key.id)) ?? key);
+  }
+
+  /** The models that a stored key may use. */
+  async models(organisation: string, key: KeyRow): Promise<readonly string[]> {
+    const { vault, check } = this.#parts;
+    if (key.state !== 'active' || !key.record) throw new CodedError('key_revoked');
+    using secret = await vault.openKey({ organisation, keyId: key.id, provider: key.provider, version: key.version }, key.record);
+    return check.models(organisation, key, secret);
+  }
+
+  async #key(organisation: string, name: string): Promise<KeyRow> {
+    const key = await this.#parts.keys.byName(organisation, name);
+    if (!key) throw new CodedError('not_found', { key: name });
+    return key;
+  }
+
+  #refusePlaintext(baseUrl: string): void {
+    const { protocol, hostname, port } = new URL(baseUrl);
+    if (protocol === 'https:' || this.#parts.allowHosts.includes(`${hostname}:${port || 80}`)) return;
+    throw new CodedError('key_plaintext_endpoint', { add: `${hostname}:${port || 80}` });
+  }
+}
+
+export function keyView(row: KeyRow): KeyView {
+  return {
+    id: row.id,
+    name: row.name,
+    provider: row.provider,
+    baseUrl: row.baseUrl,
+    masked: row.masked,
+    version: row.version,
+    state: row.state,
+    verifiedAt: row.verifiedAt?.toISOString() ?? null,
+    createdAt: row.createdAt.toISOString(),
+    ...(row.baseUrl.startsWith('http:') && { warning: 'This endpoint is not TLS: the gate carries the key in the clear.' }),
+  };
+}

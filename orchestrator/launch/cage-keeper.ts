@@ -1,0 +1,155 @@
+import { randomBytes } from 'node:crypto';
+import { CodedError } from '#errors/coded-error.ts';
+import type { Bootstrap } from '#protocol/bootstrap.ts';
+import { DEFAULT_RESOURCES, type Runtime } from '#runtime/runtime.ts';
+import { Secret } from '#secret/secret.ts';
+import type { Vault } from '#vault/vault.ts';
+import type { CapabilityIssuer } from '../link/capabilities.ts';
+import { dialLink } from '../link/dial-link.ts';
+import type { Log } from '../log.ts';
+import type { CageRow, CagesStore } from '../store/cages-store.ts';
+import { LiveCage } from './live-cage.ts';
+
+export interface CageOwner {
+  readonly organisation: string;
+  /** Null for the short cage that verifies a key. */
+  readonly claw: string | null;
+}
+
+interface Parts {
+  readonly runtime: Runtime;
+  readonly cages: CagesStore;
+  readonly vault: Vault;
+  readonly capabilities: CapabilityIssuer;
+  readonly image: string;
+  readonly orphanMs: number;
+  readonly maxCages: number;
+  readonly log: Log;
+}
+
+/** How long a cage may take from its creation to its first word. */
+const HELLO_MS = 30_000;
+
+/** Opens cages, takes over those of an earlier start, ends them; the only maker of links. */
+export class CageKeeper {
+  readonly #parts: Parts;
+  readonly #live = new Map<string, LiveCage>();
+  #opening = 0;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  get count(): number {
+    return this.#live.size + this.#opening;
+  }
+
+  get full(): boolean {
+    return this.count >= this.#parts.maxCages;
+  }
+
+  live(cageId: string): LiveCage | undefined {
+    return this.#live.get(cageId);
+  }
+
+  /**
+   * A new cage whose link is up and whose proof holds. Errors: those of the runtime, `cage_start_failed`, `cage_unproven` (with the
+   * checks that failed); where it fails nothing is left behind.
+   */
+  async open(owner: CageOwner, purpose: 'task' | 'verify', signal?: AbortSignal): Promise<LiveCage> {
+    const { cages, vault, runtime, image } = this.#parts;
+    this.#opening++;
+    const cageId = cages.newId();
+    try {
+      using linkSecret = new Secret(randomBytes(32));
+      const linkSecretRecord = await vault.sealLink({ organisation: owner.organisation, cage: cageId }, linkSecret);
+      await cages.insert({ id: cageId, organisation: owner.organisation, claw: owner.claw, purpose, linkSecretRecord });
+      const bootstrap = this.#bootstrap(cageId, owner, linkSecret);
+      await runtime.create({ cageId, image, resources: DEFAULT_RESOURCES }, bootstrap, signal);
+      bootstrap.fill(0);
+      return await this.#connect({ cageId, owner, linkSecret, lastSeq: 0 }, signal);
+    } catch (error) {
+      await this.end(owner.organisation, cageId);
+      throw error;
+    } finally {
+      this.#opening--;
+    }
+  }
+
+  /** Takes over a cage that an earlier start, or another orchestrator, opened. */
+  async adopt(row: CageRow, signal?: AbortSignal): Promise<LiveCage> {
+    const owner = { organisation: row.organisation, claw: row.claw };
+    using linkSecret = await this.#parts.vault.openLink({ organisation: row.organisation, cage: row.id }, row.linkSecretRecord);
+    return this.#connect({ cageId: row.id, owner, linkSecret, lastSeq: row.lastSeq }, signal);
+  }
+
+  /** Ends and forgets a cage; a second time is no error. What the engine cannot do now the reconciler does later. */
+  async end(organisation: string, cageId: string): Promise<void> {
+    const { cages, runtime, log } = this.#parts;
+    const live = this.#live.get(cageId);
+    this.#live.delete(cageId);
+    try {
+      await cages.setState(organisation, cageId, 'ending');
+      await live?.release();
+      await runtime.destroy(cageId);
+      await cages.delete(organisation, cageId);
+    } catch (error) {
+      log.warn({ cage: cageId, code: error instanceof CodedError ? error.code : 'internal' }, 'a cage could not be ended yet');
+    }
+  }
+
+  /** Lets go of every link; the cages run on. */
+  async release(): Promise<void> {
+    const held = [...this.#live.values()];
+    this.#live.clear();
+    await Promise.allSettled(held.map((cage) => cage.release()));
+  }
+
+  async #connect(
+    { cageId, owner, linkSecret, lastSeq }: { cageId: string; owner: CageOwner; linkSecret: Secret; lastSeq: number },
+    signal?: AbortSignal,
+  ): Promise<LiveCage> {
+    const { cages, capabilities, runtime } = this.#parts;
+    const epoch = await cages.takeEpoch(owner.organisation, cageId);
+    if (epoch === undefined) throw new CodedError('cage_not_found');
+    const cage = new LiveCage(cageId, epoch);
+    const limit = AbortSignal.any([AbortSignal.timeout(HELLO_MS), ...(signal ? [signal] : [])]);
+    const link = await dialLink({
+      gate: runtime.gate().controller,
+      capability: () => capabilities.controller({ cage: cageId, organisation: owner.organisation, claw: owner.claw ?? '' }),
+      linkSecret,
+      cageId,
+      epoch,
+      lastSeq,
+      onMessage: async (message, seq) => {
+        await cage.receive(message);
+        if (message.type !== 'event') await cages.setLastSeq(owner.organisation, cageId, epoch, seq);
+      },
+      signal: limit,
+    });
+    cage.attach(link);
+    this.#live.set(cageId, cage);
+    refuseUnproven(cage);
+    return cage;
+  }
+
+  #bootstrap(cageId: string, owner: CageOwner, linkSecret: Secret): Buffer {
+    const message: Bootstrap = {
+      version: 1,
+      cageId,
+      linkSecret: linkSecret.expose().toString('base64'),
+      capability: this.#parts.capabilities.link({ cage: cageId, organisation: owner.organisation, claw: owner.claw ?? '' }),
+      gate: this.#parts.runtime.gate().cage,
+      orphanMs: this.#parts.orphanMs,
+    };
+    return Buffer.from(JSON.stringify(message));
+  }
+}
+
+/** No key is handed to a cage that could not prove that the agent cannot read it. */
+function refuseUnproven(cage: LiveCage): void {
+  const { proof } = cage.hello;
+  if (proof.ok) return;
+  const failed = proof.checks.filter((check) => !check.ok).map(({ name, reason }) => (reason ? `${name}: ${reason}` : name));
+  throw new CodedError('cage_unproven', { failed });
+}

@@ -1,0 +1,127 @@
+import type { CodedError } from '#errors/coded-error.ts';
+import { toCodedError } from '#errors/coded-error.ts';
+import type { FromCage, ToCage, UsageCounts } from '#protocol/link-messages.ts';
+import type { Caps } from '#limits/caps.ts';
+import type { Limiter } from '../limiter/limiter.ts';
+import type { CallRef } from '../limiter/permit-request.ts';
+import type { Log } from '../log.ts';
+import type { LedgerStore } from '../store/ledger-store.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { Attempt } from './task-run.ts';
+
+type PermitRequest = Extract<FromCage, { type: 'permit_request' }>;
+type Settle = Extract<FromCage, { type: 'settle' }>;
+type Sent = Extract<FromCage, { type: 'sent' }>;
+
+interface Parts {
+  readonly attempt: Attempt;
+  readonly limiter: Limiter;
+  readonly ledger: LedgerStore;
+  readonly telemetry: Telemetry;
+  readonly log: Log;
+  /** The caps in force now: a change takes effect for the next permit. */
+  readonly caps: () => Promise<Caps>;
+  /** Says beside the task's state that it waits for a permit, or no longer. */
+  readonly onWaiting: (waiting: boolean) => void;
+}
+
+/** A permit that takes longer than this is worth telling. */
+const TELL_AFTER_MS = 500;
+
+/** Where one attempt's model calls ask for permits and are settled. */
+export class CallDesk {
+  readonly #parts: Parts;
+  readonly #asking = new Map<string, AbortController>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Answers later, by `reply`: other messages go on meanwhile. A request that is asked again while it waits is answered once. */
+  async permit(request: PermitRequest, reply: (answer: ToCage) => void): Promise<void> {
+    if (this.#asking.has(request.callId)) return;
+    const asking = new AbortController();
+    this.#asking.set(request.callId, asking);
+    void this.#decide(request, asking.signal).then((answer) => {
+      this.#asking.delete(request.callId);
+      if (!asking.signal.aborted) reply({ type: 'permit', callId: request.callId, ...answer });
+    });
+  }
+
+  abandon(callId: string): void {
+    this.#asking.get(callId)?.abort();
+  }
+
+  /** Not waited for: what is never booked counts longer, not less. */
+  sent({ callId, agoMs }: Sent): void {
+    void this.#parts.limiter.sent(this.#ref(callId), agoMs).then(({ overrunTokens }) => this.#overrun(callId, overrunTokens));
+  }
+
+  /** The ledger before the acknowledgement; the limiter in its own time, since an entry that is never settled stands with its whole reservation. */
+  async settle(message: Settle): Promise<void> {
+    const { attempt, ledger, limiter, telemetry } = this.#parts;
+    const { callId, charge, model, usage } = message;
+    if (charge !== 'none') {
+      const { organisation, claw, task, key } = attempt;
+      await ledger.record({ callId, organisation, claw, task, key, model, requests: 1, ...(usage ?? NOTHING) });
+      telemetry.callSettled({ claw, model, usage: usage ?? NOTHING, source: charge });
+    }
+    if (charge === 'full') return;
+    void limiter
+      .settle(this.#ref(callId), { tokens: usage?.totalTokens ?? 0, requests: charge === 'none' ? 0 : 1 })
+      .then(({ overrunTokens }) => this.#overrun(callId, overrunTokens));
+  }
+
+  /** Waiting requests are let go; permits that were given stay counted. */
+  release(): void {
+    for (const asking of this.#asking.values()) asking.abort();
+    this.#asking.clear();
+  }
+
+  async #decide(request: PermitRequest, signal: AbortSignal): Promise<Pick<Extract<ToCage, { type: 'permit' }>, 'decision'>> {
+    const { attempt, limiter, telemetry } = this.#parts;
+    const began = performance.now();
+    const tell = setTimeout(() => this.#parts.onWaiting(true), TELL_AFTER_MS);
+    try {
+      const caps = await this.#parts.caps();
+      const granted = await limiter.permit(
+        {
+          ...this.#ref(request.callId),
+          claw: attempt.claw,
+          tokens: request.tokens,
+          levels: [{ level: 'claw', id: attempt.claw, ...caps }],
+          deadlineMs: request.waitMs,
+        },
+        signal,
+      );
+      telemetry.permitDecided({ claw: attempt.claw, decision: 'granted', waitMs: performance.now() - began });
+      return { decision: { granted: true, sendWithinMs: granted.sendWithinMs } };
+    } catch (thrown) {
+      const error = toCodedError(thrown);
+      telemetry.permitDecided({ claw: attempt.claw, decision: 'denied', waitMs: performance.now() - began });
+      return { decision: { granted: false, error: error.toBody() as never, ...retryAfter(error) } };
+    } finally {
+      clearTimeout(tell);
+      this.#parts.onWaiting(false);
+    }
+  }
+
+  #ref(callId: string): CallRef {
+    const { organisation, task, epoch } = this.#parts.attempt;
+    return { organisation, task, epoch, callId };
+  }
+
+  #overrun(callId: string, tokens: number): void {
+    if (tokens === 0) return;
+    const { attempt, log, telemetry } = this.#parts;
+    telemetry.overrun({ claw: attempt.claw, tokens });
+    log.warn({ claw: attempt.claw, call: callId, overrunTokens: tokens }, 'a call used more than was reserved for it');
+  }
+}
+
+const NOTHING: UsageCounts = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reasoningTokens: 0, totalTokens: 0 };
+
+function retryAfter(error: CodedError): { retryAfterMs?: number } {
+  const value = error.details?.retryAfterMs;
+  return typeof value === 'number' ? { retryAfterMs: value } : {};
+}

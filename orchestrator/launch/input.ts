@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import type { Vault } from '#vault/vault.ts';
+import { CodedError } from '#errors/coded-error.ts';
+import type { TaskRow } from '../store/tasks-store.ts';
+import type { LiveCage } from './live-cage.ts';
+
+/** What waits, sealed, with a queued task; `data` is base64. */
+const input = z.strictObject({
+  text: z.string(),
+  files: z.array(z.strictObject({ name: z.string(), data: z.string() })),
+});
+export type TaskInput = z.infer<typeof input>;
+
+/** Base64 of 192 KiB: a frame of the link holds 1 MiB at most. */
+const PIECE_CHARACTERS = 256 * 1024;
+
+export async function sealInput(vault: Vault, organisation: string, task: string, content: TaskInput): Promise<Buffer> {
+  return vault.sealContent({ organisation, task, kind: 'input' }, Buffer.from(JSON.stringify(content)));
+}
+
+/** Throws `vault_shredded` where its time was over. */
+export async function openInput(vault: Vault, task: TaskRow): Promise<TaskInput> {
+  if (!task.sealedInput) throw new CodedError('vault_shredded');
+  const bytes = await vault.openContent({ organisation: task.organisation, task: task.id, kind: 'input' }, task.sealedInput);
+  return input.parse(JSON.parse(bytes.expose().toString('utf8')));
+}
+
+export function sendFiles(cage: LiveCage, files: TaskInput['files']): void {
+  for (const { name, data } of files) {
+    let at = 0;
+    do {
+      const piece = data.slice(at, at + PIECE_CHARACTERS);
+      at += PIECE_CHARACTERS;
+      cage.send({ type: 'file', name, data: piece, last: at >= data.length });
+    } while (at < data.length);
+  }
+}

@@ -1,0 +1,165 @@
+import { CodedError, toCodedError } from '#errors/coded-error.ts';
+import { KEY_INFO, seal } from '#sealing/seal.ts';
+import type { Vault } from '#vault/vault.ts';
+import type { EventHub } from '../events/event-hub.ts';
+import type { CapabilityIssuer } from '../link/capabilities.ts';
+import type { Limiter } from '../limiter/limiter.ts';
+import type { Log } from '../log.ts';
+import type { Dispatch, DispatchQueue } from '../queue/dispatch-queue.ts';
+import type { Store } from '../store/store.ts';
+import type { ClawRow } from '../store/claws-store.ts';
+import type { TaskRow } from '../store/tasks-store.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import { capsOf } from './caps-of.ts';
+import type { CageKeeper } from './cage-keeper.ts';
+import { openInput, sendFiles } from './input.ts';
+import type { LiveCage } from './live-cage.ts';
+import type { Runs } from './runs.ts';
+import type { WarmSpares } from './warm-spares.ts';
+
+export interface LaunchParts {
+  readonly store: Store;
+  readonly vault: Vault;
+  readonly limiter: Limiter;
+  readonly queue: DispatchQueue;
+  readonly keeper: CageKeeper;
+  readonly spares: WarmSpares;
+  readonly runs: Runs;
+  readonly events: EventHub;
+  readonly capabilities: CapabilityIssuer;
+  readonly telemetry: Telemetry;
+  readonly permitWaitMs: number;
+  readonly log: Log;
+}
+
+/** An attempt that nobody else can start: its epoch is taken. */
+interface Claimed {
+  readonly task: TaskRow;
+  readonly claw: ClawRow;
+}
+
+/** Failures before the hand-over that are worth another attempt get two more, each a little later. */
+const ATTEMPTS = 3;
+const RETRY_MS = [500, 3000];
+
+/**
+ * A dispatch becomes a running attempt:
+ *
+ *   claim ──▶ obtain a cage (warm │ cold) ──▶ hand over (seal the key, send files and start) ──▶ Runs listens
+ *     │              │                            │
+ *     └ a reason     └────────── failed ──────────┴──▶ again with the next epoch, or failed
+ */
+export class Launcher {
+  readonly #parts: LaunchParts;
+  /** Claims of one Claw go one after the other, so that two cannot take its last place. */
+  readonly #claiming = new Map<string, Promise<unknown>>();
+
+  constructor(parts: LaunchParts) {
+    this.#parts = parts;
+  }
+
+  /** What a job does. Deals with every failure: a job that fails would only be delivered again. */
+  async launch(dispatch: Dispatch): Promise<void> {
+    const claimed = await this.#claim(dispatch);
+    if (!claimed) return;
+    try {
+      const cage = await this.#obtainCage(claimed);
+      await this.#handOver(claimed, cage);
+    } catch (error) {
+      await this.#failed(claimed, toCodedError(error));
+    }
+  }
+
+  async #claim(dispatch: Dispatch): Promise<Claimed | undefined> {
+    const { store } = this.#parts;
+    const task = await store.tasks.byId(dispatch.organisation, dispatch.task);
+    if (!task || task.state !== 'queued' || task.epoch !== dispatch.epoch) return undefined;
+    return this.#inTurn(task.claw, async () => {
+      const claw = await store.claws.byId(task.organisation, task.claw);
+      const waiting = await this.#whyWait(task, claw);
+      if (waiting !== undefined || !claw) {
+        await this.#parts.runs.setWaiting(task, waiting ?? 'claw');
+        return undefined;
+      }
+      const epoch = await store.tasks.takeEpoch(task.organisation, task.id, dispatch.epoch);
+      if (epoch === undefined) return undefined;
+      await this.#parts.runs.announce(task.organisation, task.id);
+      return { task: { ...task, epoch, state: 'starting' }, claw };
+    });
+  }
+
+  /** Why a task cannot start now; it is dispatched again when that may have changed. */
+  async #whyWait(task: TaskRow, claw: ClawRow | undefined): Promise<string | undefined> {
+    const { store, keeper } = this.#parts;
+    if (claw?.state !== 'deployed') return 'claw stopped';
+    if ((await store.tasks.countActive(task.organisation, claw.id)) >= claw.concurrency) return 'concurrency';
+    const spares = await store.cages.warmOf(task.organisation, claw.id);
+    if (spares.length === 0 && keeper.full) return 'a place for its cage';
+    return undefined;
+  }
+
+  async #obtainCage({ task, claw }: Claimed): Promise<LiveCage> {
+    const { spares, keeper, telemetry, store } = this.#parts;
+    const owner = { organisation: task.organisation, claw: claw.id };
+    const began = performance.now();
+    const warm = await spares.claim(owner, task.id);
+    const cage = warm ?? (await keeper.open(owner, 'task'));
+    await store.cages.assign(task.organisation, cage.cageId, task.id, task.epoch);
+    telemetry.cageStarted({ kind: warm ? 'warm' : 'cold', seconds: (performance.now() - began) / 1000 });
+    spares.fillLater(owner);
+    return cage;
+  }
+
+  async #handOver({ task, claw }: Claimed, cage: LiveCage): Promise<void> {
+    const { store, limiter, runs, vault, permitWaitMs } = this.#parts;
+    const key = await store.keys.byId(task.organisation, claw.key);
+    if (key?.state !== 'active' || !key.record) throw new CodedError('key_revoked');
+    const input = await openInput(vault, task);
+    await limiter.fence(task.organisation, task.id, task.epoch);
+    using secret = await vault.openKey({ organisation: task.organisation, keyId: key.id, provider: key.provider, version: key.version }, key.record);
+    const sealedKey = await seal(cage.hello.meterPublicKey, secret, KEY_INFO, `${task.id}:${task.epoch}`);
+
+    const run = await runs.begin({ task, claw, cage });
+    if (!run) return;
+    sendFiles(cage, input.files);
+    run.send({
+      type: 'start',
+      taskId: task.id,
+      epoch: task.epoch,
+      deadlineMs: task.timeoutMs,
+      input: { text: input.text, files: input.files.map((file) => file.name) },
+      claw: { name: claw.name, model: claw.model, instructions: claw.instructions, maxSteps: claw.maxSteps },
+      caps: { ...capsOf(claw), permitWaitMs: Math.min(permitWaitMs, task.timeoutMs) },
+      provider: {
+        baseUrl: key.baseUrl,
+        ...(key.ca && { ca: key.ca }),
+        capability: this.#parts.capabilities.meter({ cage: cage.cageId, organisation: task.organisation, claw: claw.id, baseUrl: key.baseUrl, lifeMs: task.timeoutMs }),
+      },
+      sealedKey,
+    });
+  }
+
+  async #failed({ task, claw }: Claimed, error: CodedError): Promise<void> {
+    const { store, queue, runs, keeper, log } = this.#parts;
+    log.warn({ task: task.id, epoch: task.epoch, code: error.code, details: error.details }, 'an attempt could not start');
+    const cages = await store.cages.ofTask(task.organisation, task.id);
+    for (const cage of cages) await keeper.end(task.organisation, cage.id);
+    if (error.verdict === 'final' || error.code === 'internal' || task.epoch >= ATTEMPTS) {
+      return runs.finish({ task, claw }, { state: 'failed', error: error.toBody() });
+    }
+    if (!(await store.tasks.requeue(task.organisation, task.id, task.epoch))) return;
+    await runs.setWaiting(task, error.code);
+    await queue.add({ organisation: task.organisation, task: task.id, epoch: task.epoch }, RETRY_MS[task.epoch - 1] ?? RETRY_MS.at(-1));
+  }
+
+  #inTurn<T>(claw: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#claiming.get(claw) ?? Promise.resolve();
+    const mine = before.then(work, work);
+    const settled = mine.catch(() => undefined);
+    this.#claiming.set(claw, settled);
+    void settled.then(() => {
+      if (this.#claiming.get(claw) === settled) this.#claiming.delete(claw);
+    });
+    return mine;
+  }
+}

@@ -1,0 +1,77 @@
+import type { KeyObject } from 'node:crypto';
+import { isIP } from 'node:net';
+import { signCapability, type CapabilityClaims, type CapabilityTarget } from '#protocol/capability.ts';
+
+/** Whom a capability speaks for. */
+export interface CapabilitySubject {
+  readonly cage: string;
+  readonly organisation: string;
+  readonly claw: string;
+}
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+/** A cage cannot get a second one, so it holds for as long as any cage may live. */
+const LINK_LIFE_MS = 7 * DAY_MS;
+/** Made anew for every connection. */
+const CONTROLLER_LIFE_MS = 10 * MINUTE_MS;
+/** What a task may take beyond its own time: the start before it, the grace after it. */
+const SLACK_MS = 5 * MINUTE_MS;
+
+/** Signs what lets a cage or a controller through the gate of this installation. */
+export class CapabilityIssuer {
+  readonly #install: string;
+  readonly #privateKey: KeyObject;
+  readonly #nowMs: () => number;
+
+  constructor(options: { install: string; privateKey: KeyObject; nowMs?: () => number }) {
+    this.#install = options.install;
+    this.#privateKey = options.privateKey;
+    this.#nowMs = options.nowMs ?? Date.now;
+  }
+
+  /** For the bootstrap: the warden offers its link with it, for 7 days; a link lives for a day at most and is then resumed on a new one. */
+  link(subject: CapabilitySubject): string {
+    return this.#sign(subject, 'link', [], LINK_LIFE_MS, DAY_MS);
+  }
+
+  /** To attach to that cage's link, within 10 minutes. */
+  controller(subject: CapabilitySubject): string {
+    return this.#sign(subject, 'controller', [], CONTROLLER_LIFE_MS, DAY_MS);
+  }
+
+  /** Tunnels to the provider at `baseUrl` and nowhere else, for the task's time `lifeMs` and 5 minutes. */
+  meter(subject: CapabilitySubject & { baseUrl: string; lifeMs: number }): string {
+    const lifeMs = subject.lifeMs + SLACK_MS;
+    return this.#sign(subject, 'meter', [targetOf(subject.baseUrl)], lifeMs, lifeMs);
+  }
+
+  /** Tunnels for the agent to the Claw's egress list, TLS by name only, for the task's time `lifeMs` and 5 minutes. */
+  agent(subject: CapabilitySubject & { hosts: readonly { host: string; port: number }[]; lifeMs: number }): string {
+    const lifeMs = subject.lifeMs + SLACK_MS;
+    const targets = subject.hosts.map(({ host, port }) => targetOf(`https://${bracketed(host)}:${port}`));
+    return this.#sign(subject, 'agent', targets, lifeMs, lifeMs);
+  }
+
+  #sign(subject: CapabilitySubject, role: CapabilityClaims['role'], targets: CapabilityTarget[], lifeMs: number, tunnelMs: number): string {
+    const expires = Math.ceil((this.#nowMs() + lifeMs) / 1000);
+    const { cage, organisation, claw } = subject;
+    const claims = { version: 1, install: this.#install, cage, role, targets, organisation, claw, expires, tunnelMs } as const;
+    return signCapability(claims, this.#privateKey);
+  }
+}
+
+/**
+ * What a base URL needs of the gate: `https` with a name is TLS with that server name, `https` with an IP literal TLS without one, `http` no TLS.
+ * The URL parser (WHATWG) writes every form of an IPv4 address as four decimal numbers. Throws a TypeError for what is no http(s) URL.
+ */
+export function targetOf(baseUrl: string): CapabilityTarget {
+  const url = new URL(baseUrl);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new TypeError('The base URL is neither http nor https.');
+  const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
+  const secure = url.protocol === 'https:';
+  const port = url.port === '' ? (secure ? 443 : 80) : Number(url.port);
+  return { host, port, tls: secure ? (isIP(host) === 0 ? 'sni' : 'ip') : 'plain' };
+}
+
+const bracketed = (host: string): string => (isIP(host) === 6 ? `[${host}]` : host);

@@ -1,0 +1,45 @@
+import { CodedError, toCodedError } from '#errors/coded-error.ts';
+import { compose } from './compose.ts';
+import { loadConfig, type Config } from './config.ts';
+
+/** What whoever started us reads on stdout: one line of JSON each. */
+const say = (event: Record<string, unknown>): void => void process.stdout.write(`${JSON.stringify(event)}\n`);
+
+/** Not set up: what `make setup` would mend. */
+const SETUP_CODES: readonly string[] = ['image_missing', 'runtime_unavailable'];
+const STOP_LIMIT_MS = 9500;
+
+async function main(): Promise<void> {
+  const config = read();
+  const service = await compose(config, (name, ms) => say({ event: 'step', name, ms: Math.round(ms) })).catch(fail);
+  let stopping = false;
+  const stop = async (): Promise<void> => {
+    if (stopping) return;
+    stopping = true;
+    setTimeout(() => process.exit(0), STOP_LIMIT_MS).unref();
+    await service.close();
+    process.exit(0);
+  };
+  process.on('SIGTERM', () => void stop());
+  process.on('SIGINT', () => void stop());
+  const url = await service.listen().catch(fail);
+  say({ event: 'ready', url, home: config.home, pid: process.pid });
+}
+
+function read(): Config {
+  try {
+    return loadConfig(process.env);
+  } catch (error) {
+    return fail(error);
+  }
+}
+
+function fail(error: unknown): never {
+  const coded = toCodedError(error);
+  const cause = coded.code === 'internal' && coded.cause instanceof Error ? { cause: coded.cause.message } : {};
+  say({ event: 'failed', error: { ...new CodedError(coded.code, { ...coded.details, ...cause }).toBody() } });
+  if (coded.code === 'internal') console.error(coded.cause);
+  process.exit(SETUP_CODES.includes(coded.code) ? 3 : 1);
+}
+
+await main();

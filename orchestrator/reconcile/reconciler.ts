@@ -1,0 +1,141 @@
+import { CodedError, toCodedError } from '#errors/coded-error.ts';
+import type { Runtime } from '#runtime/runtime.ts';
+import type { Vault } from '#vault/vault.ts';
+import type { EventHub } from '../events/event-hub.ts';
+import type { CageKeeper } from '../launch/cage-keeper.ts';
+import type { Dispatcher } from '../launch/dispatcher.ts';
+import type { Runs } from '../launch/runs.ts';
+import type { WarmSpares } from '../launch/warm-spares.ts';
+import type { Log } from '../log.ts';
+import type { Store } from '../store/store.ts';
+import type { Adoption } from './adoption.ts';
+
+interface Parts {
+  readonly store: Store;
+  readonly vault: Vault;
+  readonly runtime: Runtime;
+  readonly keeper: CageKeeper;
+  readonly runs: Runs;
+  readonly spares: WarmSpares;
+  readonly dispatcher: Dispatcher;
+  readonly adoption: Adoption;
+  readonly events: EventHub;
+  readonly organisation: string;
+  readonly everyMs: number;
+  readonly log: Log;
+}
+
+/** A container without a row may be one whose row is just being written by a start that was cut off: it gets this long. */
+const GRACE_MS = 60_000;
+
+/**
+ * Compares what should be (rows) with what is (jobs, cages) and mends the difference, again and again:
+ * waiting tasks are dispatched, cages without a row ended, ends that failed repeated, results whose time is over destroyed, the gate brought back.
+ */
+export class Reconciler {
+  readonly #parts: Parts;
+  readonly #stop = new AbortController();
+  #working: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    void this.#watchEnds();
+    this.#schedule();
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    clearTimeout(this.#timer);
+    await this.#working;
+  }
+
+  /** One round; each part goes on where another failed. */
+  async round(): Promise<void> {
+    const parts: Record<string, () => Promise<void>> = {
+      gate: () => this.#keepGate(),
+      cages: () => this.#sweepCages(),
+      tasks: () => this.#wake(),
+      results: () => this.#sweepResults(),
+    };
+    for (const [part, work] of Object.entries(parts)) {
+      if (this.#stop.signal.aborted) return;
+      try {
+        await work();
+      } catch (error) {
+        this.#parts.log.warn({ part, code: toCodedError(error).code, details: toCodedError(error).details }, 'reconciling goes on next time');
+      }
+    }
+    this.#parts.events.sweep(Date.now());
+  }
+
+  #schedule(): void {
+    this.#timer = setTimeout(() => {
+      this.#working = this.round().finally(() => {
+        if (!this.#stop.signal.aborted) this.#schedule();
+      });
+    }, this.#parts.everyMs);
+  }
+
+  async #keepGate(): Promise<void> {
+    const { runtime, log } = this.#parts;
+    if (await runtime.gateAlive()) return;
+    log.warn({}, 'the gate is gone: bringing it back');
+    await runtime.prepare();
+  }
+
+  async #sweepCages(): Promise<void> {
+    const { store, runtime, keeper, runs, organisation, adoption } = this.#parts;
+    const rows = new Map((await store.cages.list(organisation)).map((row) => [row.id, row]));
+    const present = new Map((await runtime.list()).map((info) => [info.cageId, info]));
+    for (const info of present.values()) {
+      if (!rows.has(info.cageId) && Date.now() - info.createdAtMs > GRACE_MS) await runtime.destroy(info.cageId);
+    }
+    for (const row of rows.values()) {
+      if (row.state === 'ending') await keeper.end(organisation, row.id);
+      else if (row.state !== 'creating' && present.get(row.id)?.state !== 'running') await this.#lost(row.id);
+    }
+    for (const task of await store.tasks.nonFinal(organisation)) {
+      if (task.state === 'running' && !runs.get(task.id)) await adoption.takeOverTask(task);
+    }
+  }
+
+  /** A cage that ended, or is no longer there, although nobody wanted it to. */
+  async #lost(cageId: string, details?: Record<string, unknown>): Promise<void> {
+    const { runs, keeper, organisation } = this.#parts;
+    const run = runs.ofCage(cageId);
+    if (run) await run.fail(new CodedError('cage_died', details));
+    else await keeper.end(organisation, cageId);
+  }
+
+  async #wake(): Promise<void> {
+    const { store, dispatcher, spares, organisation } = this.#parts;
+    for (const claw of await store.claws.list(organisation)) {
+      if (claw.state !== 'deployed') continue;
+      await dispatcher.poke(organisation, claw.id);
+      spares.fillLater({ organisation, claw: claw.id });
+    }
+  }
+
+  async #sweepResults(): Promise<void> {
+    const { store, vault } = this.#parts;
+    for (const { organisation, id } of await store.tasks.dueResults(new Date())) {
+      await vault.shred(id);
+      await store.tasks.clearResult(organisation, id);
+    }
+  }
+
+  async #watchEnds(): Promise<void> {
+    const { runtime, log } = this.#parts;
+    try {
+      for await (const ended of runtime.events(this.#stop.signal)) {
+        await this.#lost(ended.cageId, { exitCode: ended.exitCode, outOfMemory: ended.outOfMemory });
+      }
+    } catch (error) {
+      if (!this.#stop.signal.aborted) log.warn({ code: toCodedError(error).code }, 'the engine tells no more ends; rounds still find them');
+    }
+  }
+}

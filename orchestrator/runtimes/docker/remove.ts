@@ -1,0 +1,50 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { CodedError } from '#errors/coded-error.ts';
+import { withDeadline } from '../deadline.ts';
+import type { Engine } from './engine.ts';
+import { engineReason, engineStatus } from './errors.ts';
+import { inspectByName } from './find.ts';
+
+const REMOVAL_MS = 60_000;
+const POLL_MS = 50;
+
+/**
+ * Kills and removes the container `id` with its anonymous volumes, and returns when the engine no longer knows it. A removal
+ * that another has begun is waited for; one that the engine fails in the middle (a busy mount) is tried again until `ms` are over.
+ */
+export async function removeContainer(engine: Engine, id: string, signal?: AbortSignal, ms = REMOVAL_MS): Promise<void> {
+  let refusal: unknown;
+  try {
+    await withDeadline('remove', ms, signal, async (limit) => {
+      for (;;) {
+        refusal = await tryRemove(engine, id, true, limit);
+        if (!(await inspectByName(engine, id, limit))) return;
+        await delay(POLL_MS, undefined, { signal: limit });
+      }
+    });
+  } catch (error) {
+    if (refusal === undefined || !(error instanceof CodedError) || error.code !== 'runtime_timeout') throw error;
+    throw new CodedError('runtime_refused', { what: 'remove', reason: engineReason(refusal) }, { cause: refusal });
+  }
+}
+
+/** Removes a container that does not run; false where it does, and is left alone. */
+export async function removeUnlessRunning(engine: Engine, id: string, signal?: AbortSignal): Promise<boolean> {
+  const refusal = await tryRemove(engine, id, false, signal);
+  return refusal === undefined;
+}
+
+/** The engine's refusal (409: is being removed, or runs; 500: failed on the way), or undefined where it is gone. */
+async function tryRemove(engine: Engine, id: string, force: boolean, signal: AbortSignal | undefined): Promise<unknown> {
+  return engine.act('remove', signal, async (docker, abortSignal) => {
+    try {
+      await docker.getContainer(id).remove({ force, v: true, abortSignal } as object);
+      return undefined;
+    } catch (error) {
+      const status = engineStatus(error);
+      if (status === 404) return undefined;
+      if (status === 409 || status === 500) return error;
+      throw error;
+    }
+  });
+}

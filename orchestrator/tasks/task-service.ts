@@ -1,0 +1,161 @@
+import { createHash } from 'node:crypto';
+import type { z } from 'zod';
+import { CodedError, toCodedError } from '#errors/coded-error.ts';
+import { LIMITS, type ResultReply, type TaskReply, type TaskView, type taskCreate, type taskList } from '#protocol/api.ts';
+import type { TaskEvent } from '#protocol/live.ts';
+import type { Principal } from '#access/decide.ts';
+import { assertAllowed } from '#access/decide.ts';
+import { isFinal } from '#task/state.ts';
+import type { Vault } from '#vault/vault.ts';
+import { sealInput } from '../launch/input.ts';
+import type { Runs } from '../launch/runs.ts';
+import type { Log } from '../log.ts';
+import type { DispatchQueue } from '../queue/dispatch-queue.ts';
+import type { ClawRow } from '../store/claws-store.ts';
+import type { Store } from '../store/store.ts';
+import type { TaskRow } from '../store/tasks-store.ts';
+import { taskView } from './task-view.ts';
+
+interface Parts {
+  readonly store: Store;
+  readonly vault: Vault;
+  readonly queue: DispatchQueue;
+  readonly runs: Runs;
+  readonly resultFetchedMs: number;
+  readonly log: Log;
+}
+
+type NewTask = z.output<typeof taskCreate>;
+
+/** Tasks as the API knows them: accepted, looked at, fetched, cancelled. */
+export class TaskService {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Accepts a task: when this returns, its row and its sealed input are committed. With an Idempotency-Key the same body gives the same task
+   * for 24 h, another body `idempotency_mismatch`.
+   */
+  async create(organisation: string, clawName: string, content: NewTask, idempotencyKey: string | undefined): Promise<TaskReply> {
+    const { store, vault } = this.#parts;
+    const claw = await this.#claw(organisation, clawName);
+    refuseOversized(content);
+    const id = store.tasks.newId();
+    const sealedInput = await sealInput(vault, organisation, id, { text: content.text, files: content.files });
+    const { task, created } = await store.tasks.create({
+      id,
+      organisation,
+      claw: claw.id,
+      sealedInput,
+      timeoutMs: content.timeoutMs ?? claw.timeoutMs,
+      ...(idempotencyKey !== undefined && { idempotencyKey, idempotencyHash: hashOf(content) }),
+    });
+    if (created) await this.#dispatch(task);
+    else await vault.shred(id);
+    return this.#reply(task, claw.name);
+  }
+
+  async list(organisation: string, query: z.output<typeof taskList>): Promise<{ items: TaskView[]; nextCursor: string | null }> {
+    const { store } = this.#parts;
+    const claw = query.claw === undefined ? undefined : await this.#claw(organisation, query.claw);
+    const { items, nextCursor } = await store.tasks.list(organisation, {
+      limit: query.limit,
+      ...(claw && { claw: claw.id }),
+      ...(query.state && { state: query.state }),
+      ...(query.cursor !== undefined && { cursor: query.cursor }),
+    });
+    const names = await this.#names(organisation);
+    return { items: items.map((task) => taskView(task, names(task.claw))), nextCursor };
+  }
+
+  async get(organisation: string, id: string): Promise<TaskReply> {
+    return this.#reply(await this.#task(organisation, id));
+  }
+
+  /** `answer` null while the task runs or where it did not succeed; `result_gone` when its time is over. Fetching shortens that time. */
+  async result(organisation: string, id: string): Promise<ResultReply> {
+    const { store, vault, resultFetchedMs } = this.#parts;
+    const task = await this.#task(organisation, id);
+    const reply = await this.#reply(task);
+    if (task.state !== 'succeeded') return { ...reply, answer: null };
+    if (!task.sealedResult) throw new CodedError('result_gone');
+    using answer = await vault.openContent({ organisation, task: id, kind: 'result' }, task.sealedResult);
+    await store.tasks.markFetched(organisation, id, new Date(Date.now() + resultFetchedMs));
+    return { ...reply, answer: answer.expose().toString('utf8') };
+  }
+
+  /** Ends a task in whatever state within two seconds; `task_final` where it has ended. */
+  async cancel(organisation: string, id: string): Promise<TaskReply> {
+    const { store } = this.#parts;
+    const task = await this.#task(organisation, id);
+    if (isFinal(task.state)) throw new CodedError('task_final', { state: task.state });
+    await this.stopTask(task, 'cancelled');
+    return this.#reply((await store.tasks.byId(organisation, id)) ?? task);
+  }
+
+  /** Ends a task that has not ended: by its run where this process has it, by its row while it waits, by a mark while it starts. */
+  async stopTask(task: TaskRow, reason: 'cancelled', details?: Record<string, unknown>): Promise<void> {
+    const { store, runs } = this.#parts;
+    await store.tasks.requestCancel(task.organisation, task.id);
+    const run = runs.get(task.id);
+    if (run) return run.stop(reason, details);
+    const now = await store.tasks.byId(task.organisation, task.id);
+    if (now?.state === 'queued') {
+      await runs.finish({ task: now, claw: { id: now.claw } }, { state: 'cancelled', error: new CodedError('task_cancelled', details).toBody() });
+    }
+  }
+
+  /** For a watcher: that it may watch; and the last word of a task that has ended. */
+  async assertReadable(principal: Principal, id: string): Promise<TaskEvent | undefined> {
+    assertAllowed(principal, 'tasks.read', principal.organisation);
+    const task = await this.#task(principal.organisation, id);
+    if (!isFinal(task.state)) return undefined;
+    return { kind: 'ended', ...(await this.#reply(task)) };
+  }
+
+  /** The row is the truth: where the queue cannot be reached now, the reconciler dispatches later. */
+  async #dispatch(task: TaskRow): Promise<void> {
+    const { queue, log } = this.#parts;
+    try {
+      await queue.add({ organisation: task.organisation, task: task.id, epoch: task.epoch });
+    } catch (error) {
+      log.warn({ task: task.id, code: toCodedError(error).code }, 'not dispatched yet');
+    }
+  }
+
+  async #reply(task: TaskRow, clawName?: string): Promise<TaskReply> {
+    const { store } = this.#parts;
+    const name = clawName ?? (await store.claws.byId(task.organisation, task.claw))?.name ?? task.claw;
+    return { task: taskView(task, name), usage: await store.ledger.ofTask(task.organisation, task.id) };
+  }
+
+  async #task(organisation: string, id: string): Promise<TaskRow> {
+    const task = await this.#parts.store.tasks.byId(organisation, id);
+    if (!task) throw new CodedError('not_found', { task: id });
+    return task;
+  }
+
+  async #claw(organisation: string, name: string): Promise<ClawRow> {
+    const claw = await this.#parts.store.claws.byName(organisation, name);
+    if (!claw) throw new CodedError('not_found', { claw: name });
+    return claw;
+  }
+
+  async #names(organisation: string): Promise<(claw: string) => string> {
+    const names = new Map((await this.#parts.store.claws.list(organisation)).map((claw) => [claw.id, claw.name]));
+    return (claw) => names.get(claw) ?? claw;
+  }
+}
+
+function refuseOversized({ text, files }: NewTask): void {
+  if (Buffer.byteLength(text) > LIMITS.textBytes) throw new CodedError('request_too_large', { field: 'text', limitBytes: LIMITS.textBytes });
+  const names = new Set(files.map((file) => file.name));
+  if (names.size < files.length) throw new CodedError('request_invalid', { fields: [{ field: 'files', problem: 'two files of one name' }] });
+}
+
+function hashOf(content: NewTask): string {
+  return createHash('sha256').update(JSON.stringify(content)).digest('hex');
+}

@@ -1,0 +1,165 @@
+import { invalidParameter } from '../provider-error.ts';
+
+/** What one line of a script says. README.md of this folder documents the language for its users. */
+export type Step =
+  | { readonly verb: 'say'; readonly text: string }
+  | { readonly verb: 'filler'; readonly tokens: number; readonly perSecond: number | undefined }
+  | { readonly verb: 'echo-key' }
+  | { readonly verb: 'tool'; readonly name: string; readonly args: unknown }
+  | { readonly verb: 'raw-tool'; readonly name: string; readonly text: string }
+  | { readonly verb: 'wait'; readonly ms: number }
+  | { readonly verb: 'pace'; readonly perSecond: number }
+  | { readonly verb: 'no-usage' }
+  | Fault;
+
+/** A step that spoils its call: always, or for the first `times` of the requests that reach it. */
+export type Fault = { readonly times: number; readonly afterTokens: number | undefined } & (
+  | { readonly verb: 'cut' }
+  | {
+      readonly verb: 'fail';
+      readonly status: number;
+      readonly retryAfterSeconds: number | undefined;
+      readonly echoKey: boolean;
+    }
+);
+
+/** The steps that answer one request. */
+export type ScriptCall = readonly Step[];
+
+interface Line {
+  readonly steps: readonly Step[];
+  /** `joins`: belongs to the call before it. `ends`: the call's last line, unless another joins it. */
+  readonly joins?: boolean;
+  readonly ends?: boolean;
+}
+
+const LINE = /^\s*@([a-z][a-z-]*)(?:[ \t]+(.*?))?\s*$/;
+const LONGEST_SCRIPT = 10_000;
+
+const VERBS: Record<string, (rest: string) => Line> = {
+  say: (rest) => ({ steps: [say(rest)] }),
+  answer: (rest) => ({ steps: [say(rest)], ends: true }),
+  stream: (rest) => {
+    const [, tokens, perSecond] = read(rest, /^(\d+) tokens?(?: at ([\d.]+)\/s)?$/, '@stream N tokens [at R/s]');
+    return { steps: [{ verb: 'filler', tokens: bounded(tokens, 200_000), perSecond: optional(perSecond, rate) }] };
+  },
+  'echo-key': (rest) => {
+    read(rest, /^$/, '@echo-key');
+    return { steps: [{ verb: 'echo-key' }] };
+  },
+  tool: (rest) => ({ steps: [tool(rest, '@tool NAME {json}')], ends: true }),
+  also: (rest) => ({ steps: [tool(rest, '@also NAME {json}')], ends: true, joins: true }),
+  'raw-tool': (rest) => {
+    const [, name = '', text = ''] = read(rest, /^([\w-]+)(?:\s+(.*))?$/, '@raw-tool NAME TEXT');
+    return { steps: [{ verb: 'raw-tool', name, text }], ends: true };
+  },
+  wait: (rest) => {
+    const [, amount, unit = ''] = read(rest, /^([\d.]+)\s*(ms|s|m)$/, '@wait 300ms | 3s | 1m');
+    return { steps: [{ verb: 'wait', ms: Number(amount) * { ms: 1, s: 1000, m: 60_000 }[unit]! }] };
+  },
+  pace: (rest) => ({ steps: [{ verb: 'pace', perSecond: rate(read(rest, /^([\d.]+)\/s$/, '@pace R/s')[1]!) }] }),
+  fail: (rest) => {
+    const form = '@fail STATUS [retry-after SECONDS] [after N tokens] [times N] [echo-key]';
+    const [, status, retryAfter, after, times, echoKey] = read(
+      rest,
+      /^([45]\d\d)(?: retry-after ([\d.]+))?(?: after (\d+) tokens?)?(?: times (\d+))?( echo-key)?$/,
+      form,
+    );
+    const retryAfterSeconds = optional(retryAfter, Number);
+    return {
+      steps: [{ verb: 'fail', status: Number(status), retryAfterSeconds, echoKey: echoKey !== undefined, ...reach(after, times) }],
+    };
+  },
+  cut: (rest) => {
+    const [, after, times] = read(rest, /^(?:after (\d+) tokens?)?(?:(?:^| )times (\d+))?$/, '@cut [after N tokens] [times N]');
+    return { steps: [{ verb: 'cut', ...reach(after, times) }] };
+  },
+  'no-usage': (rest) => {
+    read(rest, /^$/, '@no-usage');
+    return { steps: [{ verb: 'no-usage' }] };
+  },
+};
+
+/**
+ * The calls that a text scripts, or undefined where no line starts with a known verb. A text with one must not misspell another:
+ * an unknown verb or a malformed line is answered with 400.
+ */
+export function parseScript(text: string): ScriptCall[] | undefined {
+  const lines = text.split('\n').flatMap((line) => {
+    const [, verb, rest = ''] = LINE.exec(line) ?? [];
+    return verb === undefined ? [] : [{ verb, rest }];
+  });
+  if (!lines.some(({ verb }) => verb === 'repeat' || Object.hasOwn(VERBS, verb))) return undefined;
+  return intoCalls(lines.flatMap(({ verb, rest }) => parseLine(verb, rest)));
+}
+
+/** A text without the lines of its script. */
+export function withoutScript(text: string): string {
+  return text
+    .split('\n')
+    .filter((line) => !LINE.test(line))
+    .join('\n')
+    .trim();
+}
+
+function parseLine(verb: string, rest: string): Line[] {
+  if (verb === 'repeat') {
+    const [, times, inner = ''] = read(rest, /^(\d+)\s+(@.*)$/, '@repeat N @STEP …');
+    const [, innerVerb = '', innerRest = ''] = LINE.exec(inner) ?? [];
+    return Array.from({ length: bounded(times, 1000) }).flatMap(() => parseLine(innerVerb, innerRest));
+  }
+  const parse = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
+  if (parse === undefined) throw invalidParameter('messages', `Script: there is no step @${verb}.`);
+  return [parse(rest)];
+}
+
+function intoCalls(lines: readonly Line[]): ScriptCall[] {
+  if (lines.length > LONGEST_SCRIPT) throw invalidParameter('messages', 'Script: too many steps.');
+  const calls: Step[][] = [];
+  let ended = true;
+  for (const line of lines) {
+    if (ended && !(line.joins === true && calls.length > 0)) calls.push([]);
+    calls.at(-1)!.push(...line.steps);
+    ended = line.ends ?? false;
+  }
+  return calls;
+}
+
+function read(rest: string, form: RegExp, usage: string): RegExpExecArray {
+  const found = form.exec(rest);
+  if (found === null) throw invalidParameter('messages', `Script: the form is ${usage}`);
+  return found;
+}
+
+function say(rest: string): Step {
+  return { verb: 'say', text: rest.replaceAll('\\n', '\n') };
+}
+
+function tool(rest: string, usage: string): Step {
+  const [, name = '', json = ''] = read(rest, /^([\w-]+)(?:\s+(.*))?$/, usage);
+  try {
+    return { verb: 'tool', name, args: json === '' ? {} : (JSON.parse(json) as unknown) };
+  } catch {
+    throw invalidParameter('messages', `Script: the arguments of @tool ${name} are not JSON (use @raw-tool for such).`);
+  }
+}
+
+function reach(after: string | undefined, times: string | undefined): { times: number; afterTokens: number | undefined } {
+  return { times: optional(times, Number) ?? Infinity, afterTokens: optional(after, Number) };
+}
+
+function rate(text: string): number {
+  const perSecond = Number(text);
+  if (!(perSecond > 0)) throw invalidParameter('messages', 'Script: a rate is a number above 0 with /s behind it.');
+  return perSecond;
+}
+
+function bounded(text: string | undefined, most: number): number {
+  const value = Number(text);
+  if (value > most) throw invalidParameter('messages', `Script: at most ${most}.`);
+  return value;
+}
+
+function optional<T>(text: string | undefined, convert: (text: string) => T): T | undefined {
+  return text === undefined ? undefined : convert(text);
+}

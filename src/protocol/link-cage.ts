@@ -1,0 +1,134 @@
+import { CodedError, toCodedError } from '#errors/coded-error.ts';
+import type { DecodedFrame } from './frames-decoder.ts';
+import { LinkConnection, type LinkTransport } from './link-connection.ts';
+import { PROTOCOL_VERSION, resumeMessage, toCage, type FromCage, type HelloMessage, type ResumeMessage, type ToCage } from './link-messages.ts';
+import type { OutboxLimits } from './link-outbox.ts';
+import { LinkSession } from './link-session.ts';
+import { messageParser } from './link-parse.ts';
+
+/** What the cage says of itself to each controller; the session adds versions and numbers. */
+export type CageHello = Pick<HelloMessage, 'cageId' | 'meterPublicKey' | 'proof' | 'task'>;
+
+export interface ControllerState {
+  readonly connected: boolean;
+  readonly epoch: number;
+  /** This controller's epoch is newer than any before: what an older one was asked and did not answer has to be asked again. */
+  readonly fresh: boolean;
+}
+
+export interface CageSessionOptions {
+  readonly hello: () => Promise<CageHello> | CageHello;
+  readonly onMessage: (message: ToCage, seq: number) => Promise<void> | void;
+  readonly onController: (state: ControllerState) => void;
+  /** Something that came was refused, or a handler failed; the connection is closed already. */
+  readonly onError?: ((error: CodedError) => void) | undefined;
+  readonly limits?: OutboxLimits | undefined;
+}
+
+/**
+ * The cage's end of the link, for the cage's whole life and over all its controllers. The newest epoch is obeyed: an older one is refused with
+ * `link_superseded`, a newer one takes over, and the same one may come back on a new connection. Its own numbering never begins anew.
+ */
+export class CageSession {
+  readonly #options: CageSessionOptions;
+  readonly #session: LinkSession<FromCage, ToCage>;
+  #epoch = 0;
+  /** The connection of the controller that is obeyed, from its `resume` on. */
+  #claim: LinkConnection | undefined;
+
+  constructor(options: CageSessionOptions) {
+    this.#options = options;
+    this.#session = new LinkSession<FromCage, ToCage>({
+      lastSeq: 0,
+      parse: messageParser<ToCage>(toCage),
+      onMessage: options.onMessage,
+      onHandlerFailed: (error) => options.onError?.(toCodedError(error)),
+      limits: options.limits,
+    });
+  }
+
+  get session(): Pick<LinkSession<FromCage, ToCage>, 'send' | 'acknowledged' | 'keepAlive' | 'close' | 'outbox' | 'connection'> {
+    return this.#session;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** A new connection of some controller, which has to speak first. */
+  accept(transport: LinkTransport): LinkConnection {
+    const connection: LinkConnection = new LinkConnection(transport, {
+      frame: (frame) => this.#take(connection, frame),
+      failed: (error) => this.#refuse(connection, error),
+    });
+    return connection;
+  }
+
+  /** The stream of this connection is gone. */
+  ended(connection: LinkConnection): void {
+    connection.close();
+    if (this.#claim !== connection) return;
+    this.#claim = undefined;
+    this.#options.onController({ connected: false, epoch: this.#epoch, fresh: false });
+  }
+
+  #take(connection: LinkConnection, frame: DecodedFrame): void {
+    if (frame.kind !== 'handshake') return this.#session.take(connection, frame);
+    if (this.#claim === connection) throw new CodedError('link_frame_invalid', { part: 'order' });
+    this.#resume(connection, parseResume(frame.payload));
+  }
+
+  #resume(connection: LinkConnection, resume: ResumeMessage): void {
+    if (resume.epoch < this.#epoch) throw new CodedError('link_superseded', { epoch: this.#epoch });
+    this.#session.peerHandled(resume.lastSeq);
+    const fresh = resume.epoch > this.#epoch;
+    const previous = this.#claim;
+    this.#epoch = resume.epoch;
+    this.#claim = connection;
+    if (fresh) this.#session.restartInbox(0);
+    if (fresh && previous !== undefined) this.#refuse(previous, new CodedError('link_superseded', { epoch: resume.epoch }));
+    previous?.close();
+    void this.#welcome(connection, fresh);
+  }
+
+  async #welcome(connection: LinkConnection, fresh: boolean): Promise<void> {
+    try {
+      const hello = await this.#options.hello();
+      if (this.#claim !== connection || !connection.open) return;
+      connection.handshake(this.#hello(hello));
+      this.#session.begin(connection);
+      this.#options.onController({ connected: true, epoch: this.#epoch, fresh });
+    } catch (error) {
+      this.#refuse(connection, toCodedError(error));
+    }
+  }
+
+  #hello(hello: CageHello): HelloMessage {
+    return {
+      type: 'hello',
+      version: PROTOCOL_VERSION,
+      epoch: this.#epoch,
+      lastSeq: this.#session.inbox.handled,
+      nextSeq: this.#session.outbox.acked + 1,
+      ...hello,
+    };
+  }
+
+  #refuse(connection: LinkConnection, error: CodedError): void {
+    connection.handshake({ type: 'refuse', error: error.toBody() });
+    connection.close();
+    this.#options.onError?.(error);
+  }
+}
+
+function parseResume(payload: unknown): ResumeMessage {
+  const versions = (payload as { versions?: unknown } | null)?.versions;
+  // Asked first, since a later version's `resume` may have another form.
+  if (Array.isArray(versions) && !versions.includes(PROTOCOL_VERSION)) {
+    throw new CodedError('link_version', { offered: versions.filter(Number.isSafeInteger).slice(0, 16), spoken: [PROTOCOL_VERSION] });
+  }
+  const parsed = resumeMessage.safeParse(payload);
+  const numbers = parsed.success && [parsed.data.epoch, parsed.data.lastSeq].every((n) => Number.isSafeInteger(n) && n >= 0);
+  if (!parsed.success || !numbers) throw new CodedError('link_message_unknown', { handshake: true });
+  return parsed.data;
+}

@@ -1,0 +1,22 @@
+/**
+ * TLS of the link: version 1.3 with an external pre-shared key (RFC 8446 section 4.2.11) whose identity is the cage's id, always with an ephemeral
+ * key exchange. OpenSSL's callback fixes the hash to SHA-256, hence the suite.
+ */
+export const LINK_TLS = {
+  minVersion: 'TLSv1.3',
+  maxVersion: 'TLSv1.3',
+  ciphers: 'TLS_AES_128_GCM_SHA256',
+} as const;
+
+export const LINK_SECRET_BYTES = 32;
+
+/**
+ * How an end finds that the other is gone or stuck: each says at least every `pulseMs` what it has handled, and one that was silent for
+ * `silenceMs`, or takes nothing of a full window for as long, is dropped.
+ */
+export interface LinkPulse {
+  readonly pulseMs: number;
+  readonly silenceMs: number;
+}
+
+export const LINK_PULSE: LinkPulse = { pulseMs: 5_000, silenceMs: 15_000 };
