@@ -46,7 +46,7 @@ images: ready ## build the images of cage and gate that are missing
 
 .PHONY: bench
 bench: ready ## run the measurements of bench/
-	@for measurement in $(wildcard bench/*.bench.ts); do node $$measurement || exit 1; done
+	@for measurement in $(wildcard bench/*.ts); do node $$measurement || exit 1; done
 
 .PHONY: clean
 clean: ## remove what builds and tests left in the checkout

@@ -1,6 +1,6 @@
 import { addressOf, adminToken, type Place } from './service/place.ts';
 import { Client } from './client.ts';
-import { EXIT, type ExitCode } from './exit-codes.ts';
+import type { ExitCode } from './exit-codes.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
 /** What every command gets: the terminal, the place, and the programs that it may start. */
@@ -31,5 +31,3 @@ export function writeJson(cli: Cli, value: unknown): void {
 export function say(cli: Cli, line: string): void {
   cli.terminal.stdout.write(`${line}\n`);
 }
-
-export const DONE = EXIT.done;

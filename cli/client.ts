@@ -56,7 +56,11 @@ export class Client {
     if (!response.ok && response.status !== ask.alsoStatus) throw this.#refused(response.status, body);
     const parsed = schema.safeParse(body);
     if (parsed.success) return parsed.data;
-    throw failure('reply_invalid', { url: this.url, path, field: parsed.error.issues[0]?.path.join('.') ?? '' });
+    throw failure('reply_invalid', {
+      url: this.url,
+      path,
+      field: parsed.error.issues[0]?.path.join('.') ?? '',
+    });
   }
 
   async #send(method: string, path: string, ask: Ask): Promise<Response> {
@@ -65,8 +69,12 @@ export class Client {
     try {
       return await fetch(new URL(path, this.url), {
         method,
-        headers: { ...this.#authorization(), ...(body !== undefined && { 'content-type': 'application/json' }), ...ask.headers },
-        ...(body !== undefined && { body: body as BodyInit }),
+        headers: {
+          ...this.#authorization(),
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...ask.headers,
+        },
+        ...(body !== undefined && { body: body as NonNullable<RequestInit['body']> }),
         signal: ask.signal ? AbortSignal.any([ask.signal, timeout]) : timeout,
         redirect: 'error',
       });
@@ -92,7 +100,9 @@ export class Client {
 
   #refused(status: number, body: unknown): Failure {
     const parsed = errorReply.safeParse(body);
-    return parsed.success ? refusal(status, parsed.data) : failure('reply_invalid', { url: this.url, status });
+    return parsed.success
+      ? refusal(status, parsed.data)
+      : failure('reply_invalid', { url: this.url, status });
   }
 
   #unreachable(error: unknown): Failure {

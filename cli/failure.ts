@@ -12,7 +12,13 @@ export class Failure extends Error {
   readonly requestId: string | undefined;
   readonly exitCode: ExitCode;
 
-  constructor(error: { code: string; message: string; details?: Details | undefined; requestId?: string | undefined; status: number }) {
+  constructor(error: {
+    code: string;
+    message: string;
+    details?: Details | undefined;
+    requestId?: string | undefined;
+    status: number;
+  }) {
     super(error.message);
     this.name = 'Failure';
     this.code = error.code;
@@ -33,12 +39,7 @@ export function refusal(status: number, { error }: ErrorReply): Failure {
   return new Failure({ ...error, status });
 }
 
-/** `error[code]: message (details) · request id`, one line. */
-export function failureLine(error: Failure, colours: Colours): string {
-  return errorLine(error, colours);
-}
-
-/** The same line for an error that came as a part of a task. */
+/** `error[code]: message (details) · request id`, one line; for a failure, and for an error that came as a part of a task. */
 export function errorLine(
   error: { code: string; message: string; details?: Details | undefined; requestId?: string | undefined },
   colours: Colours,
@@ -51,7 +52,9 @@ export function errorLine(
 /** The form of the API, for `--json`. */
 export function failureJson(error: Failure): object {
   const { code, message, details, requestId } = error;
-  return { error: { code, message, ...(details && { details }), ...(requestId !== undefined && { requestId }) } };
+  return {
+    error: { code, message, ...(details && { details }), ...(requestId !== undefined && { requestId }) },
+  };
 }
 
 function describeDetails(details: Details | undefined): string {

@@ -8,7 +8,7 @@ import { addStatusCommand } from './commands/status.ts';
 import { addTasksCommands } from './commands/tasks.ts';
 import { addUpCommand } from './commands/up.ts';
 import { addUsageCommand } from './commands/usage.ts';
-import { coloursFor } from './terminal/terminal.ts';
+import { coloursFor, widthOf } from './terminal/terminal.ts';
 
 const AFTER = `
 Environment:
@@ -38,8 +38,8 @@ export function buildProgram(cli: Cli): Command {
     .configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),
       writeErr: (text) => void terminal.stderr.write(text),
-      getOutHelpWidth: () => terminal.stdout.columns ?? 100,
-      getErrHelpWidth: () => terminal.stderr.columns ?? 100,
+      getOutHelpWidth: () => widthOf(terminal.stdout) ?? 100,
+      getErrHelpWidth: () => widthOf(terminal.stderr) ?? 100,
       outputError: (text, write) => {
         const label = coloursFor(terminal.stderr, terminal.env).red('error[usage_invalid]');
         write(text.replace(/^error:/, `${label}:`));
@@ -55,4 +55,3 @@ export function buildProgram(cli: Cli): Command {
   addUsageCommand(program, cli);
   return program;
 }
-

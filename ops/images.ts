@@ -63,6 +63,16 @@ export async function makeImages(
 export async function buildContext(sources?: string): Promise<string> {
   mkdirSync(join(ROOT, 'build'), { recursive: true });
   const context = mkdtempSync(join(ROOT, 'build', 'image-'));
+  try {
+    await fill(context, sources);
+  } catch (error) {
+    rmSync(context, { recursive: true });
+    throw error;
+  }
+  return context;
+}
+
+async function fill(context: string, sources: string | undefined): Promise<void> {
   copyFileSync(join(ROOT, 'cage-image', 'Dockerfile'), join(context, 'Dockerfile'));
   const node = join(ROOT, 'node_modules', 'node', 'bin', 'node');
   try {
@@ -76,11 +86,17 @@ export async function buildContext(sources?: string): Promise<string> {
     chmodSync(folder, 0o755);
     for (const file of readdirSync(folder)) chmodSync(join(folder, file), 0o644);
   }
-  return context;
 }
 
 if (import.meta.main) {
   const baseImage = process.env['CLAWCAGE_BASE_IMAGE'] || undefined;
-  if (process.argv.includes('--to-make')) console.log(await imagesToMake({ baseImage }));
-  else await makeImages((line) => console.log(`note: ${line}`), { baseImage });
+  if (process.argv.includes('--to-make')) {
+    console.log(await imagesToMake({ baseImage }));
+  } else {
+    const made: string[] = [];
+    await makeImages((line) => made.push(line), { baseImage });
+    // The mark by which ops/setup.sh shows a line.
+    for (const line of made) console.log(`note: ${line}`);
+    if (made.length === 0) console.log('the images are there');
+  }
 }

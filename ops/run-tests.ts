@@ -20,12 +20,19 @@ const CHECKS: Readonly<Record<string, readonly string[]>> = {
   'dead code': [join(PACKAGES, '.bin/knip'), '--no-progress', '--no-config-hints'],
 };
 
+// Vitest colours what it writes into a file as well.
+const environment = process.stdout.isTTY ? process.env : { ...process.env, NO_COLOR: '1' };
 const reports = mkdtempSync(join(tmpdir(), 'clawcage-reports-'));
 
 /** Runs a command in a process group of its own, so that nothing it started outlives its time; resolves to its exit code. */
 async function run(command: readonly string[], output: 'inherit' | number): Promise<number | null> {
   const [file, ...args] = command as [string, ...string[]];
-  const child = spawn(file, args, { cwd: ROOT, stdio: ['ignore', output, output], detached: true });
+  const child = spawn(file, args, {
+    cwd: ROOT,
+    stdio: ['ignore', output, output],
+    detached: true,
+    env: environment,
+  });
   const end = () => child.pid !== undefined && process.kill(-child.pid, 'SIGKILL');
   const overdue = setTimeout(() => {
     console.log(`${file} took longer than ${SUITE_MS / 60_000} minutes and was ended`);

@@ -24,12 +24,14 @@ import { openLog } from './log.ts';
 import { DispatchQueue } from './queue/dispatch-queue.ts';
 import { Adoption } from './reconcile/adoption.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
-import { startRedis } from './redis/start-redis.ts';
+import { startRedis, type RedisService } from './redis/start-redis.ts';
+import { engineOptions } from './runtimes/docker/engine-address.ts';
 import { DockerRuntime } from './runtimes/docker/index.ts';
 import { FakeRuntime } from './runtimes/fake/index.ts';
 import { Readiness } from './status/readiness.ts';
 import { StatusService } from './status/status-service.ts';
-import { openStore } from './store/store.ts';
+import { readGauges } from './status/read-gauges.ts';
+import { openStore, type Store } from './store/store.ts';
 import { TaskService } from './tasks/task-service.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
 import { FileKeks } from './vault/file-keks.ts';
@@ -45,6 +47,9 @@ export interface Service {
 /** Launches that may go on at once: each is mostly waiting for the engine. */
 const LAUNCHES = 4;
 
+/** The Redis that holds the limiter's books; unset after an orderly stop of our own, which has written everything down. */
+const RUN_ID = 'limiter.runId';
+
 /** The only place that names concrete parts. `onStep` tells how long each took. */
 export async function compose(config: Config, onStep: (name: string, ms: number) => void): Promise<Service> {
   const step = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
@@ -57,31 +62,44 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
 
   const home = await step('home', () => openHome(config.home));
   const log = openLog(config.home, config.logLevel);
-  const [store, redis, runtime] = await Promise.all([
+  // All are waited for, also where one fails: what did open is closed again.
+  const opening = await Promise.allSettled([
     step('store', () => openStore({ home: config.home, ...(config.databaseUrl !== undefined && { databaseUrl: config.databaseUrl }), log })),
     step('redis', () => startRedis({ home: config.home, ...(config.redisUrl !== undefined && { url: config.redisUrl }), log })),
     step('engine and gate', () => startRuntime(config, home)),
   ]);
-  undo.defer(() => store.close());
-  undo.defer(() => redis.close());
-  undo.defer(() => runtime.runtime.close());
+  for (const part of opening) if (part.status === 'fulfilled') undo.defer(() => part.value.close());
+  const [store, redis, { runtime, cageImage }] = opening.map((part) => {
+    if (part.status === 'rejected') throw part.reason;
+    return part.value;
+  }) as unknown as [Store, RedisService, StartedRuntime];
 
   const organisation = (await store.organisations.first()).id;
   const vault = new Vault({ keks: await FileKeks.open(join(home.path, 'kek')), shredding: await FileShreddingKeys.open(join(home.path, 'shred')) });
   const telemetry = new Telemetry();
   const events = new EventHub();
-  const limiter = new Limiter(redis.connect(), { install: home.install, holdMs: config.limiterHoldMs });
-  undo.defer(() => limiter.close());
+  const lastRunId = await store.settings.get(RUN_ID);
+  const limiter = new Limiter(redis.connect(), {
+    install: home.install,
+    holdMs: config.limiterHoldMs,
+    ...(typeof lastRunId === 'string' && { lastRunId }),
+    onRunId: (runId) => void store.settings.set(RUN_ID, runId).catch(() => undefined),
+    onError: () => telemetry.limiterFailed(),
+  });
+  undo.defer(async () => {
+    await limiter.close();
+    if (redis.pid !== undefined) await store.settings.set(RUN_ID, null);
+  });
   const queue = new DispatchQueue({ connect: () => redis.connect(), install: home.install, log });
   undo.defer(() => queue.close());
   const capabilities = new CapabilityIssuer({ install: home.install, privateKey: home.capabilityKey.privateKey });
 
   const keeper = new CageKeeper({
-    runtime: runtime.runtime,
+    runtime,
     cages: store.cages,
     vault,
     capabilities,
-    image: runtime.cageImage,
+    image: cageImage,
     orphanMs: config.orphanMs,
     maxCages: config.maxCages,
     log,
@@ -110,7 +128,7 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     store,
     keys,
     tasks,
-    runtime: runtime.runtime,
+    runtime,
     spares,
     runs,
     telemetry,
@@ -120,16 +138,17 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     store: (signal) => store.ping(signal),
     redis: () => limiter.ping(),
     queue: () => queue.ping(),
-    engine: async (signal) => void (await runtime.runtime.list(signal)),
+    engine: async (signal) => void (await runtime.list(signal)),
     gate: async (signal) => {
-      if (!(await runtime.runtime.gateAlive(signal))) throw new CodedError('gate_unavailable');
+      if (!(await runtime.gateAlive(signal))) throw new CodedError('gate_unavailable');
     },
   });
   const status = new StatusService({ store, limiter, readiness, install: home.install, version: version() });
-  const adoption = new Adoption({ store, runtime: runtime.runtime, keeper, runs, telemetry, organisation, log });
+  telemetry.onScrape(() => readGauges({ store, queue, limiter, telemetry, organisation }));
+  const adoption = new Adoption({ store, runtime, keeper, runs, telemetry, limiter, organisation, log });
   const reconciler = new Reconciler({
     ...{ store, vault, keeper, runs, spares, dispatcher, adoption, events, organisation, log },
-    runtime: runtime.runtime,
+    runtime,
     everyMs: config.reconcileMs,
   });
 
@@ -176,19 +195,29 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
   };
 }
 
-async function startRuntime(config: Config, home: Home): Promise<{ runtime: Runtime; cageImage: string }> {
-  if (config.runtime === 'fake') return { runtime: new FakeRuntime(), cageImage: 'fake' };
+interface StartedRuntime {
+  readonly runtime: Runtime;
+  readonly cageImage: string;
+  close(): Promise<void>;
+}
+
+async function startRuntime(config: Config, home: Home): Promise<StartedRuntime> {
+  if (config.runtime === 'fake') return started(new FakeRuntime(), 'fake');
   const images = await imageTags();
   const runtime = new DockerRuntime({
     install: home.install,
     images,
     gatePublicKeyPem: home.capabilityKey.publicPem,
     gateAllowHosts: config.gateAllowHosts,
-    ...(config.dockerHost !== undefined && { dockerHost: config.dockerHost }),
+    // The first opening of PGlite keeps this process busy for seconds, more on a slow machine.
+    timeouts: { gateHealthyMs: 45_000 },
+    docker: engineOptions({ dockerHost: config.dockerHost }),
   });
   await runtime.prepare();
-  return { runtime, cageImage: images.cage };
+  return started(runtime, images.cage);
 }
+
+const started = (runtime: Runtime, cageImage: string): StartedRuntime => ({ runtime, cageImage, close: () => runtime.close() });
 
 function version(): string {
   return (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;

@@ -46,7 +46,14 @@ export function makeAuthority(): CertifiedKey {
     { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
     subjectKeyIdentifier(key.publicKey),
   ];
-  const certPem = certify({ subject, issuer: subject, days: CA_DAYS, extensions, of: key.publicKey, by: key.privateKey });
+  const certPem = certify({
+    subject,
+    issuer: subject,
+    days: CA_DAYS,
+    extensions,
+    of: key.publicKey,
+    by: key.privateKey,
+  });
   return { certPem, keyPem: pem(key.privateKey) };
 }
 
@@ -84,7 +91,8 @@ export function certificateIn(folder: string, extraNames: readonly string[] = []
   const ca = new X509Certificate(authority.certPem);
   const fits = (cert: X509Certificate) =>
     usable(cert) && cert.verify(ca.publicKey) && names.every((name) => covers(cert, name));
-  const server = stored(folder, 'server', fits) ?? store(folder, 'server', issueServerCertificate(authority, names));
+  const server =
+    stored(folder, 'server', fits) ?? store(folder, 'server', issueServerCertificate(authority, names));
   return { certPem: server.certPem, keyPem: server.keyPem, caPem: authority.certPem };
 }
 
@@ -96,7 +104,11 @@ function usable(cert: X509Certificate): boolean {
   return cert.validToDate.getTime() > Date.now() + RENEW_DAYS * DAY_MS;
 }
 
-function stored(folder: string, name: string, accept: (cert: X509Certificate) => boolean): CertifiedKey | undefined {
+function stored(
+  folder: string,
+  name: string,
+  accept: (cert: X509Certificate) => boolean,
+): CertifiedKey | undefined {
   const [certFile, keyFile] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)];
   if (!existsSync(certFile) || !existsSync(keyFile)) return undefined;
   const [certPem, keyPem] = [readFileSync(certFile, 'utf8'), readFileSync(keyFile, 'utf8')];
@@ -129,7 +141,7 @@ interface Order {
 function certify(order: Order): string {
   const { asn1, pki, util } = forge;
   const cert = pki.createCertificate();
-  cert.serialNumber = `00${randomBytes(15).toString('hex')}`;
+  cert.serialNumber = newSerial();
   cert.validity.notBefore = new Date(Date.now() - DAY_MS);
   cert.validity.notAfter = new Date(Date.now() + order.days * DAY_MS);
   cert.setSubject(order.subject);
@@ -155,6 +167,13 @@ function certify(order: Order): string {
     asn1.create(asn1.Class.UNIVERSAL, asn1.Type.BITSTRING, false, `\0${signature.toString('binary')}`),
   ]);
   return new X509Certificate(Buffer.from(asn1.toDer(whole).getBytes(), 'binary')).toString();
+}
+
+/** Sixteen bytes, of which the first is from 0x40 to 0x7f: positive, and no zero in front that DER forbids. */
+function newSerial(): string {
+  const bytes = randomBytes(16);
+  bytes[0] = (bytes[0]! & 0x3f) | 0x40;
+  return bytes.toString('hex');
 }
 
 function placeholderKey(): forge.pki.PublicKey {

@@ -37,7 +37,7 @@ const chatRequest = z.looseObject({
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
   tools: z.array(tool).max(128).nullish(),
-  tool_choice: z.unknown(),
+  tool_choice: z.unknown().optional(),
   n: z.int().min(1).max(128).nullish(),
   max_tokens: outputLimit,
   max_completion_tokens: outputLimit,
@@ -55,7 +55,10 @@ export function parseChatRequest(body: unknown): ChatRequest {
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const where = parameterName(issue?.path ?? []);
-    throw invalidParameter(where, where === null ? 'The body must be a JSON object.' : `Invalid value for '${where}': ${issue?.message}.`);
+    throw invalidParameter(
+      where,
+      where === null ? 'The body must be a JSON object.' : `Invalid value for '${where}': ${issue?.message}.`,
+    );
   }
   refuseLimitMistakes(parsed.data);
   refuseStreamOptionsAlone(parsed.data);
@@ -92,7 +95,8 @@ function refuseLimitMistakes(request: ChatRequest): void {
     });
   if (/^(gpt-5|o\d)/.test(request.model))
     throw new ProviderError(400, {
-      message: "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+      message:
+        "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
       type: 'invalid_request_error',
       param: 'max_tokens',
       code: 'unsupported_parameter',
@@ -101,7 +105,10 @@ function refuseLimitMistakes(request: ChatRequest): void {
 
 function refuseStreamOptionsAlone(request: ChatRequest): void {
   if (request.stream_options != null && request.stream !== true)
-    throw invalidParameter('stream_options', "The 'stream_options' parameter is only allowed when 'stream' is enabled.");
+    throw invalidParameter(
+      'stream_options',
+      "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+    );
 }
 
 /** Every tool call has to be answered right behind the message that made it, and nothing else may be. */

@@ -20,7 +20,8 @@ export function keysIn(file: string): string[] {
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'));
-  if (keys.length === 0) throw new Error(`${file} holds no key: write one a line, or delete the file to have one made.`);
+  if (keys.length === 0)
+    throw new Error(`${file} holds no key: write one a line, or delete the file to have one made.`);
   return keys;
 }
 

@@ -21,7 +21,9 @@ export function promptTokens({ messages, tools }: ChatRequest): number {
 }
 
 function messageTokens(message: ChatMessage): number {
-  const ofCalls = (message.tool_calls ?? []).map(({ function: { name, arguments: args } }) => toolCallTokens(name, args));
+  const ofCalls = (message.tool_calls ?? []).map(({ function: { name, arguments: args } }) =>
+    toolCallTokens(name, args),
+  );
   return [
     AROUND_MESSAGE + countTokens(message.role) + countTokens(textOf(message)),
     message.name == null ? 0 : countTokens(message.name) + 1,
@@ -43,7 +45,9 @@ function imageTokens({ content }: ChatMessage): number {
   if (!Array.isArray(content)) return 0;
   return content
     .filter((part) => part.type === 'image_url')
-    .map((part) => ((part['image_url'] as { detail?: string } | undefined)?.detail === 'low' ? IMAGE.low : IMAGE.high))
+    .map((part) =>
+      (part['image_url'] as { detail?: string } | undefined)?.detail === 'low' ? IMAGE.low : IMAGE.high,
+    )
     .reduce((sum, tokens) => sum + tokens, 0);
 }
 

@@ -13,7 +13,11 @@ export class ProviderError extends Error {
   readonly body: { readonly error: Required<Detail> };
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(status: number, { param = null, code = null, ...detail }: Detail, headers: Record<string, string> = {}) {
+  constructor(
+    status: number,
+    { param = null, code = null, ...detail }: Detail,
+    headers: Record<string, string> = {},
+  ) {
     super(detail.message);
     this.status = status;
     this.body = { error: { ...detail, param, code } };
@@ -66,7 +70,10 @@ export function unknownModel(model: string): ProviderError {
 }
 
 export function unknownUrl(method: string, path: string): ProviderError {
-  return new ProviderError(404, { message: `Invalid URL (${method} ${path})`, type: 'invalid_request_error' });
+  return new ProviderError(404, {
+    message: `Invalid URL (${method} ${path})`,
+    type: 'invalid_request_error',
+  });
 }
 
 export function wrongMethod(method: string): ProviderError {

@@ -11,7 +11,10 @@ const INSTEAD: readonly (readonly [RegExp, string])[] = [
   [/^\/v1\/responses/, 'Use POST /v1/chat/completions.'],
   [/^\/v1\/completions$/, 'Use POST /v1/chat/completions.'],
   [/^\/v1\/(assistants|threads)/, 'Use POST /v1/chat/completions and keep the thread in /work.'],
-  [/^\/v1\/(organization|projects|realtime\/client_secrets)/, 'Administration and the making of credentials never pass.'],
+  [
+    /^\/v1\/(organization|projects|realtime\/client_secrets)/,
+    'Administration and the making of credentials never pass.',
+  ],
   [/^\/v1\/(batches|fine_tuning|evals)/, 'What spends tokens after its answer does not pass.'],
   [/^(?!\/v1\/)/, 'The base URL ends in /v1: use it as OPENAI_BASE_URL gives it.'],
 ];
@@ -24,7 +27,8 @@ const PASSES = 'POST /v1/chat/completions, GET /v1/models, GET /v1/models/{model
  */
 export function allowedCall(method: string, url: string): AllowedCall {
   const path = url.split('?', 1)[0] ?? '';
-  if (method === 'POST' && path === '/v1/chat/completions') return { kind: 'chat', path: '/chat/completions' };
+  if (method === 'POST' && path === '/v1/chat/completions')
+    return { kind: 'chat', path: '/chat/completions' };
   if (method === 'GET' && path === '/v1/models') return { kind: 'models', path: '/models' };
   const model = method === 'GET' ? modelOf(path) : undefined;
   if (model !== undefined) return { kind: 'model', path: `/models/${encodeURIComponent(model)}`, model };

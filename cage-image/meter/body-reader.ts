@@ -34,7 +34,7 @@ export function jsonBodyReader(): BodyReader {
  * as its last line has come. With `hideUsage` the chunk that holds nothing but the usage does not pass: the agent did not ask for it.
  */
 export function eventStreamReader(hideUsage: boolean): BodyReader {
-  let rest = EMPTY;
+  let rest: Buffer = EMPTY;
   let usage: UsageCounts | undefined;
   let unreadable = false;
 

@@ -20,7 +20,7 @@ export function openChannel(
   stream: Duplex,
   handlers: { onMessage: (message: unknown) => void; onEnd: (error?: Error) => void },
 ): Channel {
-  let pending = Buffer.alloc(0);
+  let pending: Buffer = Buffer.alloc(0);
   let over = false;
   const end = (error?: Error): void => {
     if (over) return;
@@ -37,6 +37,7 @@ export function openChannel(
     }
   });
   stream.on('error', end);
+  stream.on('end', () => end());
   stream.on('close', () => end());
   return {
     send: (message) => {

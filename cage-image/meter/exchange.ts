@@ -67,7 +67,12 @@ function readerFor(answer: IncomingMessage, hideUsage: boolean): BodyReader {
 
 /** Providers are asked for a plain body; one that compresses all the same is read all the same. */
 function decoded(answer: IncomingMessage): Readable {
-  const decoders = { gzip: createGunzip, 'x-gzip': createGunzip, deflate: createInflate, br: createBrotliDecompress };
+  const decoders = {
+    gzip: createGunzip,
+    'x-gzip': createGunzip,
+    deflate: createInflate,
+    br: createBrotliDecompress,
+  };
   const coding = (answer.headers['content-encoding'] ?? 'identity').toLowerCase();
   if (!(coding in decoders)) return answer;
   const decoder = decoders[coding as keyof typeof decoders]();

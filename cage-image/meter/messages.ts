@@ -1,4 +1,4 @@
-import { z } from 'zod/mini';
+import * as z from 'zod/mini';
 import { gateAddress } from '#protocol/bootstrap.ts';
 import { providerTarget, sealed, usageCounts } from '#protocol/link-messages.ts';
 

@@ -13,7 +13,11 @@ export interface OwnErrorOptions {
  * Answers with an error of ours in OpenAI's form (`{"error":{message,type,param,code}}`), whose `code` is that of the table. A final one tells the
  * official client not to try again (`x-should-retry`), one with a time says it in both forms that the client reads.
  */
-export function answerOwnError(response: ServerResponse, error: unknown, options: OwnErrorOptions = {}): void {
+export function answerOwnError(
+  response: ServerResponse,
+  error: unknown,
+  options: OwnErrorOptions = {},
+): void {
   if (response.headersSent || response.destroyed) {
     response.destroy();
     return;
@@ -30,9 +34,16 @@ export function answerOwnError(response: ServerResponse, error: unknown, options
 }
 
 function openAiForm(error: CodedError): object {
-  const hints = ['instead', 'reason'].map((name) => error.details?.[name]).filter((hint) => typeof hint === 'string');
+  const hints = ['instead', 'reason']
+    .map((name) => error.details?.[name])
+    .filter((hint) => typeof hint === 'string');
   return {
-    error: { message: [error.message, ...hints].join(' '), type: typeOf(error.status), param: null, code: error.code },
+    error: {
+      message: [error.message, ...hints].join(' '),
+      type: typeOf(error.status),
+      param: error.details?.['field'] ?? null,
+      code: error.code,
+    },
   };
 }
 

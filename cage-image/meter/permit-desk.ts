@@ -59,7 +59,11 @@ export class PermitDesk {
     this.#send({ type: 'settle', callId, model, charge: 'none', durationMs: 0 });
   }
 
-  #decision(callId: string, call: { model: string; tokens: number }, signal: AbortSignal): Promise<PermitDecision> {
+  #decision(
+    callId: string,
+    call: { model: string; tokens: number },
+    signal: AbortSignal,
+  ): Promise<PermitDecision> {
     return new Promise((resolve, reject) => {
       const done = (): void => {
         clearTimeout(timer);

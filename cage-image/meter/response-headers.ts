@@ -26,6 +26,9 @@ export function responseHeaders(headers: IncomingHttpHeaders, redactor: KeyRedac
   const named = new Set((headers.connection ?? '').toLowerCase().split(/\s*,\s*/));
   const passing = Object.entries(headers).filter(([name]) => !STAYS_BEHIND.has(name) && !named.has(name));
   return Object.fromEntries(
-    passing.map(([name, value]) => [name, Array.isArray(value) ? value.map((v) => redactor.text(v)) : redactor.text(value ?? '')]),
+    passing.map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.map((v) => redactor.text(v)) : redactor.text(value ?? ''),
+    ]),
   );
 }

@@ -13,6 +13,9 @@ import { readBody } from './request-body.ts';
 /** How long an answer that the agent no longer reads is read on for its usage. */
 const READ_ON_MS = 60_000;
 
+/** More calls at once than any agent needs; each may hold a body of 20 MiB. */
+const MAX_ONGOING = 64;
+
 /** One task's use of the key: every call goes permit, send, pass, settle; each permit is settled exactly once. */
 export class MeterSession {
   readonly #task: MeterTask;
@@ -38,7 +41,9 @@ export class MeterSession {
 
   /** Answers one request of the agent that has shown the loopback key. Never rejects. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const work = this.#handle(request, response).catch((error: unknown) => this.#answerError(response, error));
+    const work = this.#handle(request, response).catch((error: unknown) =>
+      this.#answerError(response, error),
+    );
     this.#ongoing.add(work);
     await work;
     this.#ongoing.delete(work);
@@ -53,6 +58,12 @@ export class MeterSession {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (this.#ongoing.size > MAX_ONGOING) {
+      throw new PermitRefused(
+        new CodedError('limit_exceeded', { reason: `At most ${MAX_ONGOING} calls at once.` }),
+        1_000,
+      );
+    }
     const exchange = new AgentExchange(response);
     const call = await this.#prepare(request);
     const gone = AbortSignal.any([exchange.gone, this.#cutOff.signal]);
@@ -65,7 +76,8 @@ export class MeterSession {
 
   async #prepare(request: IncomingMessage): Promise<PreparedCall> {
     const allowed = allowedCall(request.method ?? '', request.url ?? '');
-    if (allowed.kind === 'chat') return prepareChat(await readBody(request), request.headers.accept, this.#task);
+    if (allowed.kind === 'chat')
+      return prepareChat(await readBody(request), request.headers.accept, this.#task);
     this.#refuseOtherModel(allowed);
     return { kind: allowed.kind, method: 'GET', path: allowed.path, tokens: 0, hideUsage: false };
   }
@@ -137,7 +149,10 @@ export class MeterSession {
 
   #answerError(response: ServerResponse, error: unknown): void {
     if (error instanceof PermitRefused) {
-      answerOwnError(response, error.reason, { retryAfterMs: error.retryAfterMs, headers: this.#limitHeaders(error.reason) });
+      answerOwnError(response, error.reason, {
+        retryAfterMs: error.retryAfterMs,
+        headers: this.#limitHeaders(error.reason),
+      });
     } else {
       answerOwnError(response, error);
     }

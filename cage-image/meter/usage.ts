@@ -1,4 +1,4 @@
-import { z } from 'zod/mini';
+import * as z from 'zod/mini';
 import type { UsageCounts } from '#protocol/link-messages.ts';
 
 const count = z.number().check(z.int(), z.minimum(0));

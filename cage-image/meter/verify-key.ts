@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { z } from 'zod/mini';
+import * as z from 'zod/mini';
 import { CodedError, toCodedError } from '#errors/coded-error.ts';
 import type { FromMeter } from './messages.ts';
 import type { ProviderConnection } from './provider-connection.ts';
@@ -33,15 +33,22 @@ export async function verifyKey(
     });
     return verdict(answer.statusCode ?? 0, redactor.text(await readText(answer)));
   } catch (error) {
-    return { type: 'verified', ok: false, error: new CodedError('key_unverified', { reason: reasonOf(error) }).toBody() };
+    return {
+      type: 'verified',
+      ok: false,
+      error: new CodedError('key_unverified', { reason: reasonOf(error) }).toBody(),
+    };
   }
 }
 
 function verdict(status: number, text: string): Verified {
   const body = parseJson(text);
   const models = status === 200 ? modelList.safeParse(body) : undefined;
-  if (models?.success) return { type: 'verified', ok: true, models: models.data.data.map((model) => model.id) };
-  const error = new CodedError(status === 401 || status === 403 ? 'key_rejected' : 'key_unverified', { status });
+  if (models?.success)
+    return { type: 'verified', ok: true, models: models.data.data.map((model) => model.id) };
+  const error = new CodedError(status === 401 || status === 403 ? 'key_rejected' : 'key_unverified', {
+    status,
+  });
   const said = errorAnswer.safeParse(body);
   const providerText = (said.success ? said.data.error.message : text).slice(0, MAX_TEXT);
   return { type: 'verified', ok: false, error: error.toBody(), providerText };

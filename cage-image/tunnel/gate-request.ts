@@ -26,7 +26,9 @@ export function gateRequest(wanted: GateRequest): Promise<Socket> {
   return new Promise((resolve, reject) => {
     wanted.signal?.throwIfAborted();
     const outgoing = request({
-      ...('socket' in wanted.gate ? { socketPath: wanted.gate.socket } : { host: wanted.gate.host, port: wanted.gate.port }),
+      ...('socket' in wanted.gate
+        ? { socketPath: wanted.gate.socket }
+        : { host: wanted.gate.host, port: wanted.gate.port }),
       method: wanted.method,
       path: wanted.path,
       agent: false,
@@ -39,7 +41,10 @@ export function gateRequest(wanted: GateRequest): Promise<Socket> {
     const timer =
       wanted.timeoutMs === undefined
         ? undefined
-        : setTimeout(() => fail(new CodedError('gate_unavailable', { reason: 'no answer in time' })), wanted.timeoutMs);
+        : setTimeout(
+            () => fail(new CodedError('gate_unavailable', { reason: 'no answer in time' })),
+            wanted.timeoutMs,
+          );
     const done = (): void => {
       clearTimeout(timer);
       wanted.signal?.removeEventListener('abort', abort);

@@ -1,4 +1,4 @@
-import { z } from 'zod/mini';
+import * as z from 'zod/mini';
 import { agentEvent, type AgentEvent } from '#protocol/link-messages.ts';
 
 /**
@@ -12,14 +12,20 @@ export const agentLine = z.union([
     kind: z.literal('error'),
     error: z.strictObject({
       code: z.string().check(z.maxLength(64)),
-      details: z.optional(z.record(z.string().check(z.maxLength(64)), z.union([z.string().check(z.maxLength(500)), z.number(), z.boolean()]))),
+      details: z.optional(
+        z.record(
+          z.string().check(z.maxLength(64)),
+          z.union([z.string().check(z.maxLength(500)), z.number(), z.boolean()]),
+        ),
+      ),
     }),
   }),
 ]);
 export type AgentLine = z.infer<typeof agentLine>;
 export type AgentOutcome = Exclude<AgentLine, AgentEvent>;
 
-export const MAX_LINE_BYTES = 256 * 1024;
+/** Half of the greatest frame of the link, so that every line that passes fits into one. */
+export const MAX_LINE_BYTES = 512 * 1024;
 
 /**
  * Reads an agent's lines out of its bytes. Nothing that an agent writes is trusted: a line that is too long or not of the form is dropped and counted,

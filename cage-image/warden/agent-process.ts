@@ -32,7 +32,9 @@ export class AgentProcess {
   private constructor(child: ChildProcess, start: AgentStart) {
     this.pid = child.pid ?? 0;
     const said = new Outcome(start.onEvent);
-    (child.stdio[3] as Readable).on('data', (chunk: Buffer) => said.lines.push(chunk)).on('error', () => undefined);
+    (child.stdio[3] as Readable)
+      .on('data', (chunk: Buffer) => said.lines.push(chunk))
+      .on('error', () => undefined);
     child.stdout?.on('data', (chunk: Buffer) => said.plain(chunk)).on('error', () => undefined);
     child.stdin?.on('error', () => undefined);
     child.stdin?.end(JSON.stringify({ task: start.task.input, claw: start.task.claw }));
@@ -70,7 +72,9 @@ const LAST_WORDS_MS = 300;
 /** Resolves when the process has ended and its pipes are read out; children of it that keep them open are waited for only so long. */
 function ended(child: ChildProcess, onExit: () => void): Promise<ProcessEnd> {
   return new Promise((resolve) => {
-    child.once('error', (error: NodeJS.ErrnoException) => resolve({ exitCode: null, signal: null, notStarted: error.code }));
+    child.once('error', (error: NodeJS.ErrnoException) =>
+      resolve({ exitCode: null, signal: null, notStarted: error.code }),
+    );
     child.once('close', (exitCode, signal) => resolve({ exitCode, signal }));
     child.once('exit', (exitCode, signal) => {
       onExit();
@@ -100,9 +104,11 @@ class Outcome {
   }
 
   result({ exitCode, signal, notStarted }: ProcessEnd, ownCommand: boolean): AgentResult {
-    if (notStarted !== undefined) return failed('agent_failed', { reason: `The command could not be started (${notStarted}).` });
+    if (notStarted !== undefined)
+      return failed('agent_failed', { reason: `The command could not be started (${notStarted}).` });
     if (this.#outcome?.kind === 'answer') return { state: 'succeeded', answer: this.#outcome.text };
-    if (this.#outcome?.kind === 'error') return failed(agentsCode(this.#outcome.error.code), this.#outcome.error.details);
+    if (this.#outcome?.kind === 'error')
+      return failed(agentsCode(this.#outcome.error.code), this.#outcome.error.details);
     if (ownCommand && exitCode === 0 && this.#plainBytes <= MAX_PLAIN_ANSWER_BYTES) {
       return { state: 'succeeded', answer: Buffer.concat(this.#plain).toString('utf8') };
     }
@@ -113,7 +119,9 @@ class Outcome {
 
 /** An agent may name what stopped it, but not speak for the cage, the link or the service. */
 function agentsCode(code: string): ErrorCode {
-  return isErrorCode(code) && /^(agent|provider|limit|limiter|model|meter)_/.test(code) ? code : 'agent_failed';
+  return isErrorCode(code) && /^(agent|provider|limit|limiter|model|meter)_/.test(code)
+    ? code
+    : 'agent_failed';
 }
 
 function failed(code: ErrorCode, details?: Record<string, unknown>): AgentResult {

@@ -17,7 +17,9 @@ async function main(): Promise<number> {
     prove: (subject) => prove(IMAGE_PATHS, bootstrap.gate, subject),
     serveLink,
   });
-  return warden.run();
+  const code = await warden.run();
+  await warden.close();
+  return code;
 }
 
 // The image is built by running each entry once up to here, which fills the compile cache.

@@ -8,7 +8,11 @@ interface OpenCall {
   readonly model: string;
   readonly connection: number;
   readonly askedAt: number;
+  decided: boolean;
 }
+
+/** A permit without any time left: the meter gives it back, wherever it was granted, and asks again under a new id. */
+const EXPIRED = { granted: true, sendWithinMs: 0 } as const;
 
 /**
  * The calls of the meter that are not settled yet, as the warden sees them pass. When the meter is gone, by its end or because the agent killed it,
@@ -25,7 +29,12 @@ export class OpenCalls {
   /** The meter's message as the controller gets it. `connection` counts the controllers that the link has had. */
   toController(message: CallMessage, connection: number): FromCage {
     if (message.type === 'permit_request') {
-      this.#open.set(message.callId, { model: message.model, connection, askedAt: performance.now() });
+      this.#open.set(message.callId, {
+        model: message.model,
+        connection,
+        askedAt: performance.now(),
+        decided: false,
+      });
       return { ...message, ...this.#task };
     }
     if (message.type === 'sent') return message;
@@ -39,10 +48,18 @@ export class OpenCalls {
    */
   toMeter(permit: Permit, connection: number): { callId: string; decision: PermitDecision } {
     const call = this.#open.get(permit.callId);
+    if (call !== undefined) call.decided = true;
     const stale = call !== undefined && call.connection !== connection;
-    const decision =
-      permit.decision.granted && stale ? ({ granted: true, sendWithinMs: 0 } as const) : permit.decision;
-    return { callId: permit.callId, decision };
+    return { callId: permit.callId, decision: permit.decision.granted && stale ? EXPIRED : permit.decision };
+  }
+
+  /** A controller with a newer epoch has come: what the one before was asked and did not answer, it may never have heard of. */
+  askAgain(): { callId: string; decision: PermitDecision }[] {
+    const unanswered = [...this.#open].filter(([, call]) => !call.decided);
+    return unanswered.map(([callId, call]) => {
+      call.decided = true;
+      return { callId, decision: EXPIRED };
+    });
   }
 
   /** The settles that the meter can no longer send. */

@@ -1,33 +1,20 @@
 import { CodedError, toCodedError, type ErrorBody } from '#errors/coded-error.ts';
 import type { Bootstrap } from '#protocol/bootstrap.ts';
-import type { FromCage, Proof, StartMessage, ToCage } from '#protocol/link-messages.ts';
+import type { Proof, StartMessage, ToCage } from '#protocol/link-messages.ts';
 import type { FromMeter } from '../meter/messages.ts';
 import type { CagePaths } from '../paths.ts';
 import { agentEnvironment } from './agent-environment.ts';
 import { AgentProcess, type AgentResult } from './agent-process.ts';
 import { EgressProxy } from './egress-proxy.ts';
+import type { CageLink, ServeOptions } from './link/serve-link.ts';
 import { InputFiles } from './input-files.ts';
 import { MeterProcess, type MeterReady } from './meter-process.ts';
 import { OpenCalls } from './open-calls.ts';
 import { killAllBut } from './processes.ts';
 import type { ProofSubject } from './proof/prove.ts';
 
-/** The warden's end of the link (see link/). */
-export interface WardenLink {
-  send(message: FromCage, options?: { readonly droppable?: boolean }): void;
-  /** Resolves when the controller has acknowledged all that was sent before and may not be dropped. */
-  flushed(): Promise<void>;
-  close(): void;
-}
-
-export interface LinkHandlers {
-  readonly bootstrap: Bootstrap;
-  /** What `hello` says beside the link's own numbers, asked anew for every controller. */
-  readonly hello: () => { meterPublicKey: string; proof: Proof; task?: { taskId: string; epoch: number } };
-  readonly onMessage: (message: ToCage) => void;
-  /** A controller has come (also in place of another), or the last one has gone. */
-  readonly onController: (present: boolean) => void;
-}
+export type WardenLink = Pick<CageLink, 'send' | 'close'>;
+export type LinkHandlers = Pick<ServeOptions, 'bootstrap' | 'hello' | 'onMessage' | 'onController'>;
 
 export interface WardenParts {
   readonly bootstrap: Bootstrap;
@@ -69,6 +56,7 @@ export class Warden {
   #agent: AgentProcess | undefined;
   /** Why the task ends before the agent says so; the first reason counts. */
   #stopped: Exclude<Verdict, { state: 'succeeded' }> | undefined;
+  #graceTimer: NodeJS.Timeout | undefined;
   #ending = false;
 
   constructor(parts: WardenParts) {
@@ -86,7 +74,11 @@ export class Warden {
     this.#proxy = await EgressProxy.start();
     try {
       const { pid, ready } = this.#meter;
-      this.#proof = await this.#parts.prove({ meterPid: pid, meterReady: ready, proxyPort: this.#proxy.port });
+      this.#proof = await this.#parts.prove({
+        meterPid: pid,
+        meterReady: ready,
+        proxyPort: this.#proxy.port,
+      });
       this.#ready = await ready;
     } catch {
       return EXIT.broken;
@@ -94,27 +86,28 @@ export class Warden {
     this.#link = this.#parts.serveLink({
       bootstrap: this.#parts.bootstrap,
       hello: () => ({
+        cageId: this.#parts.bootstrap.cageId,
         meterPublicKey: this.#ready.publicKey,
         proof: this.#proof,
         ...(typeof this.#job === 'object' && { task: this.#job }),
       }),
       onMessage: (message) => this.#obey(message),
-      onController: (present) => this.#controllerChanged(present),
+      onController: (present, { fresh }) => this.#controllerChanged(present, fresh),
     });
-    this.#controllerChanged(false);
+    this.#controllerChanged(false, false);
     return this.#over.promise;
   }
 
   /** Lets go of everything; the process may exit. */
   async close(): Promise<void> {
     clearTimeout(this.#orphanTimer);
-    this.#link?.close();
+    await this.#link?.close();
     this.#proxy?.close();
     this.#agent?.signalGroup('SIGKILL');
     await this.#meter?.kill();
   }
 
-  #obey(message: ToCage): void {
+  #obey(message: ToCage): Promise<void> | void {
     switch (message.type) {
       case 'file':
         return this.#files.add(message);
@@ -124,12 +117,13 @@ export class Warden {
         return this.#verify(message);
       case 'permit': {
         const permit = this.#calls?.toMeter(message, this.#connection);
-        return permit && this.#meter.tell({ type: 'permit', ...permit });
+        return permit === undefined ? undefined : this.#meter.tell({ type: 'permit', ...permit });
       }
       case 'cancel':
         return this.#cancel(message);
       case 'ping':
-        return this.#link.send({ type: 'pong', id: message.id });
+        this.#link.send({ type: 'pong', id: message.id });
+        return;
       case 'end':
         return this.#over.resolve(EXIT.done);
     }
@@ -138,7 +132,11 @@ export class Warden {
   async #start(start: StartMessage): Promise<void> {
     const job = { taskId: start.taskId, epoch: start.epoch };
     if (this.#job !== undefined) {
-      this.#link.send({ type: 'result', ...job, ...failure(new CodedError('conflict', { reason: 'The cage has work already.' })) });
+      this.#link.send({
+        type: 'result',
+        ...job,
+        ...failure(new CodedError('conflict', { reason: 'The cage has work already.' })),
+      });
       return;
     }
     this.#job = job;
@@ -162,7 +160,8 @@ export class Warden {
         proxyPort: this.#proxy.port,
       }),
       task: start,
-      onEvent: (event) => this.#link.send({ type: 'event', taskId: start.taskId, event }, { droppable: true }),
+      onEvent: (event) =>
+        this.#link.send({ type: 'event', taskId: start.taskId, event }, { droppable: true }),
     });
     this.#link.send({ type: 'started', taskId: start.taskId, epoch: start.epoch });
     return this.#agent.result;
@@ -203,9 +202,9 @@ export class Warden {
     }
   }
 
-  #verified({ type: _, ...verified }: Extract<FromMeter, { type: 'verified' }>): void {
+  #verified(verified: Extract<FromMeter, { type: 'verified' }>): void {
     this.#ending = true;
-    this.#link.send({ type: 'key_verified', ...verified });
+    this.#link.send({ ...verified, type: 'key_verified' });
     void this.#meter.kill();
   }
 
@@ -248,7 +247,7 @@ export class Warden {
     this.#stopped = reason;
     this.#opened.reject(new CodedError('task_cancelled'));
     this.#agent?.signalGroup('SIGTERM');
-    setTimeout(() => this.#killAgents(), graceMs);
+    this.#graceTimer = setTimeout(() => this.#killAgents(), graceMs);
   }
 
   #killAgents(): void {
@@ -257,6 +256,7 @@ export class Warden {
   }
 
   async #end(job: { taskId: string; epoch: number }, verdict: Verdict): Promise<void> {
+    clearTimeout(this.#graceTimer);
     this.#killAgents();
     await this.#meter.finish(this.#stopped === undefined ? SETTLE_MS.ended : SETTLE_MS.stopped);
     this.#ending = true;
@@ -266,10 +266,12 @@ export class Warden {
     if (this.#stopped?.error.code === 'task_orphaned') this.#over.resolve(EXIT.orphaned);
   }
 
-  #controllerChanged(present: boolean): void {
+  #controllerChanged(present: boolean, fresh: boolean): void {
     clearTimeout(this.#orphanTimer);
     if (present) this.#connection += 1;
     else this.#orphanTimer = setTimeout(() => this.#orphaned(), this.#parts.bootstrap.orphanMs);
+    if (fresh)
+      for (const permit of this.#calls?.askAgain() ?? []) this.#meter.tell({ type: 'permit', ...permit });
   }
 
   #orphaned(): void {

@@ -23,14 +23,17 @@ export function addClawsCommands(program: Command, cli: Cli): void {
     .command('create')
     .argument('<name>', 'what to call the Claw')
     .description('make a Claw')
-    .requiredOption('--model <model>', 'the provider\'s name of the model')
+    .requiredOption('--model <model>', "the provider's name of the model")
     .requiredOption('--key <name>', 'the key that it uses')
     .option('--instructions <text>', 'what it is for; sent to the model with every task')
     .option('--rpm <n>', 'requests per minute at most', wholeNumber)
     .option('--tpm <n>', 'tokens per minute at most, input and output', wholeNumber)
     .option('--deploy', 'deploy it at once')
     .option('--json', 'print the Claw as JSON')
-    .addHelpText('after', '\nExample:\n  clawcage claws create writer --model gpt-4.1-mini --key work --instructions "You write short texts." --tpm 60000 --deploy\n')
+    .addHelpText(
+      'after',
+      '\nExample:\n  clawcage claws create writer --model gpt-4.1-mini --key work --instructions "You write short texts." --tpm 60000 --deploy\n',
+    )
     .action((name: string, options: CreateOptions) => create(cli, name, options));
 
   claws
@@ -40,7 +43,11 @@ export function addClawsCommands(program: Command, cli: Cli): void {
     .addHelpText('after', '\nExample:\n  clawcage claws list\n')
     .action((options: { json?: boolean }) => list(cli, options.json === true));
 
-  const named = (verb: string, description: string, action: (name: string, json: boolean) => Promise<void>): void => {
+  const named = (
+    verb: string,
+    description: string,
+    action: (name: string, json: boolean) => Promise<void>,
+  ): void => {
     claws
       .command(verb)
       .argument('<name>', 'the Claw')
@@ -50,7 +57,9 @@ export function addClawsCommands(program: Command, cli: Cli): void {
       .action((name: string, options: { json?: boolean }) => action(name, options.json === true));
   };
   named('get', 'show one Claw', (name, json) => get(cli, name, json));
-  named('deploy', 'check image, key, model and gate, and make it ready for tasks', (name, json) => change(cli, name, 'deploy', json));
+  named('deploy', 'check image, key, model and gate, and make it ready for tasks', (name, json) =>
+    change(cli, name, 'deploy', json),
+  );
   named('stop', 'end its cages; its queue waits', (name, json) => change(cli, name, 'stop', json));
   named('delete', 'delete it', (name, json) => remove(cli, name, json));
 }
@@ -70,7 +79,10 @@ async function create(cli: Cli, name: string, options: CreateOptions): Promise<v
   };
   const claw = await clientOf(cli).post('/api/v1/claws', clawView, { body });
   if (options.json) return writeJson(cli, claw);
-  say(cli, `Claw ${claw.name} made${claw.state === 'deployed' ? ' and deployed' : ''}. Try: clawcage run ${claw.name} "Hello"`);
+  say(
+    cli,
+    `Claw ${claw.name} made${claw.state === 'deployed' ? ' and deployed' : ''}. Try: clawcage run ${claw.name} "Hello"`,
+  );
 }
 
 async function list(cli: Cli, json: boolean): Promise<void> {

@@ -3,6 +3,7 @@ import { Option, type Command } from 'commander';
 import { keyView, page, type KeyView } from '#protocol/api.ts';
 import { clientOf, say, writeJson, type Cli } from '../cli.ts';
 import { failure } from '../failure.ts';
+import { withSecret } from '../secret-body.ts';
 import { readSecret } from '../terminal/secret-input.ts';
 import { writeTable } from '../terminal/table.ts';
 import { ago } from '../terminal/words.ts';
@@ -16,7 +17,9 @@ interface AddOptions {
 }
 
 export function addKeysCommands(program: Command, cli: Cli): void {
-  const keys = program.command('keys').description('provider keys: brought by you, kept enveloped, opened only inside a cage');
+  const keys = program
+    .command('keys')
+    .description('provider keys: brought by you, kept enveloped, opened only inside a cage');
 
   keys
     .command('add')
@@ -26,8 +29,11 @@ export function addKeysCommands(program: Command, cli: Cli): void {
     .option('--base-url <url>', 'an OpenAI-compatible endpoint', undefined)
     .option('--ca <file>', 'PEM file of the private CA of that endpoint')
     .option('--no-verify', 'do not try the key with the provider first')
-    .option('--json', 'print the key\'s record as JSON')
-    .addHelpText('after', '\nExamples:\n  clawcage keys add work --provider openai < key.txt\n  clawcage keys add lab --provider openai --base-url https://llm.example.org/v1 --ca ca.pem\n')
+    .option('--json', "print the key's record as JSON")
+    .addHelpText(
+      'after',
+      '\nExamples:\n  clawcage keys add work --provider openai < key.txt\n  clawcage keys add lab --provider openai --base-url https://llm.example.org/v1 --ca ca.pem\n',
+    )
     .action((name: string, options: AddOptions) => add(cli, name, options));
 
   keys
@@ -42,7 +48,7 @@ export function addKeysCommands(program: Command, cli: Cli): void {
     .argument('<name>', 'the key')
     .description('replace the secret of a key; Claws that use it go on with the new one')
     .option('--no-verify', 'do not try the key with the provider first')
-    .option('--json', 'print the key\'s record as JSON')
+    .option('--json', "print the key's record as JSON")
     .addHelpText('after', '\nExample:\n  clawcage keys rotate work < new-key.txt\n')
     .action((name: string, options: { verify: boolean; json?: boolean }) => rotate(cli, name, options));
 
@@ -50,23 +56,40 @@ export function addKeysCommands(program: Command, cli: Cli): void {
     .command('revoke')
     .argument('<name>', 'the key')
     .description('revoke a key for good: nothing opens it after')
-    .option('--json', 'print the key\'s record as JSON')
+    .option('--json', "print the key's record as JSON")
     .addHelpText('after', '\nExample:\n  clawcage keys revoke work\n')
     .action((name: string, options: { json?: boolean }) => revoke(cli, name, options.json === true));
 }
 
-async function add(cli: Cli, name: string, { provider, baseUrl, ca, verify, json }: AddOptions): Promise<void> {
+async function add(
+  cli: Cli,
+  name: string,
+  { provider, baseUrl, ca, verify, json }: AddOptions,
+): Promise<void> {
   const pem = ca === undefined ? undefined : await readCa(ca);
-  const fields = { name, provider, verify, ...(baseUrl !== undefined && { baseUrl }), ...(pem !== undefined && { ca: pem }) };
+  const fields = {
+    name,
+    provider,
+    verify,
+    ...(baseUrl !== undefined && { baseUrl }),
+    ...(pem !== undefined && { ca: pem }),
+  };
   const key = await sendSecret(cli, { path: '/api/v1/keys', fields, prompt: `Secret of key ${name}` });
   if (json) return writeJson(cli, key);
-  say(cli, `Key ${key.name} added: ${key.masked}${key.verifiedAt === null ? ', not verified' : ', verified'}.`);
+  say(
+    cli,
+    `Key ${key.name} added: ${key.masked}${key.verifiedAt === null ? ', not verified' : ', verified'}.`,
+  );
   warn(cli, key);
 }
 
 async function rotate(cli: Cli, name: string, options: { verify: boolean; json?: boolean }): Promise<void> {
   const path = `/api/v1/keys/${encodeURIComponent(name)}/rotate`;
-  const key = await sendSecret(cli, { path, fields: { verify: options.verify }, prompt: `New secret of key ${name}` });
+  const key = await sendSecret(cli, {
+    path,
+    fields: { verify: options.verify },
+    prompt: `New secret of key ${name}`,
+  });
   if (options.json) return writeJson(cli, key);
   say(cli, `Key ${key.name} rotated: ${key.masked}, version ${key.version}.`);
   warn(cli, key);
@@ -83,7 +106,13 @@ async function list(cli: Cli, json: boolean): Promise<void> {
   if (json) return writeJson(cli, reply);
   writeTable(cli.terminal, {
     headings: ['NAME', 'KEY', 'STATE', 'VERIFIED', 'ENDPOINT'],
-    rows: reply.items.map((key) => [key.name, key.masked, key.state, key.verifiedAt === null ? 'no' : ago(key.verifiedAt), key.baseUrl]),
+    rows: reply.items.map((key) => [
+      key.name,
+      key.masked,
+      key.state,
+      key.verifiedAt === null ? 'no' : ago(key.verifiedAt),
+      key.baseUrl,
+    ]),
     empty: 'No keys yet: clawcage keys add NAME --provider openai',
   });
 }
@@ -92,7 +121,9 @@ async function readCa(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw failure('usage_invalid', { '--ca': `${file}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be read'}` });
+    throw failure('usage_invalid', {
+      '--ca': `${file}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be read'}`,
+    });
   }
 }
 
@@ -106,23 +137,6 @@ async function sendSecret(cli: Cli, ask: { path: string; fields: object; prompt:
     secret.fill(0);
     body.fill(0);
   }
-}
-
-const [QUOTE, BACKSLASH] = [0x22, 0x5c];
-
-/** `{…fields,"secret":"…"}` as bytes; the secret is printable ASCII, of which JSON escapes two. */
-function withSecret(fields: object, secret: Buffer): Buffer {
-  const head = Buffer.from(`${JSON.stringify(fields).slice(0, -1)},"secret":"`);
-  const escapes = secret.reduce((sum, byte) => sum + (byte === QUOTE || byte === BACKSLASH ? 1 : 0), 0);
-  const body = Buffer.alloc(head.length + secret.length + escapes + 2);
-  head.copy(body);
-  let at = head.length;
-  for (const byte of secret) {
-    if (byte === QUOTE || byte === BACKSLASH) body[at++] = BACKSLASH;
-    body[at++] = byte;
-  }
-  body.write('"}', at, 'ascii');
-  return body;
 }
 
 function warn(cli: Cli, key: KeyView): void {

@@ -33,8 +33,15 @@ export function addRunCommand(program: Command, cli: Cli): void {
     .command('run')
     .argument('<name>', 'the Claw; it is deployed if it is not')
     .argument('<text>', 'what to do; - reads it from standard input')
-    .description('run one task: the text streams to standard output, progress to standard error; Ctrl-C cancels the task')
-    .option('--file <file>', 'a file for the task; may be given several times', (file, all: string[]) => [...all, file], [])
+    .description(
+      'run one task: the text streams to standard output, progress to standard error; Ctrl-C cancels the task',
+    )
+    .option(
+      '--file <file>',
+      'a file for the task; may be given several times',
+      (file, all: string[]) => [...all, file],
+      [],
+    )
     .option('--timeout <time>', 'the longest that it may take, such as 90s or 10m', duration)
     .option('--detach', 'do not wait for its end')
     .option('--json', 'print only the outcome, as JSON')
@@ -79,7 +86,12 @@ async function submit(client: Client, name: string, body: TaskCreate): Promise<T
   try {
     return await client.post(path, taskReply, ask);
   } catch (error) {
-    if (!(error instanceof Failure) || error.details?.reason === 'ECONNREFUSED' || error.code !== 'server_unreachable') throw error;
+    if (
+      !(error instanceof Failure) ||
+      error.details?.reason === 'ECONNREFUSED' ||
+      error.code !== 'server_unreachable'
+    )
+      throw error;
     return client.post(path, taskReply, ask);
   }
 }
@@ -94,7 +106,12 @@ function detached(cli: Cli, { id, state }: TaskReply['task'], json: boolean): vo
 const CANCEL_MS = 10_000;
 
 /** Follows the task; the first Ctrl-C cancels it and waits for its end, the second leaves at once (`undefined`). */
-async function followCancellably(cli: Cli, client: Client, id: string, shown: TaskShown): Promise<TaskReply | undefined> {
+async function followCancellably(
+  cli: Cli,
+  client: Client,
+  id: string,
+  shown: TaskShown,
+): Promise<TaskReply | undefined> {
   const leave = new AbortController();
   let giveUp: NodeJS.Timeout | undefined;
   let asked: Promise<unknown> | undefined;
@@ -103,7 +120,9 @@ async function followCancellably(cli: Cli, client: Client, id: string, shown: Ta
     shown.progress('cancelling');
     giveUp = setTimeout(() => leave.abort(), CANCEL_MS);
     // A task that has ended meanwhile refuses it; its end is what is shown then.
-    asked = client.post(`/api/v1/tasks/${encodeURIComponent(id)}/cancel`, taskReply, { timeoutMs: CANCEL_MS }).catch(() => undefined);
+    asked = client
+      .post(`/api/v1/tasks/${encodeURIComponent(id)}/cancel`, taskReply, { timeoutMs: CANCEL_MS })
+      .catch(() => undefined);
   });
   try {
     return await followTask(client, id, shown, { signal: leave.signal });
@@ -122,5 +141,11 @@ async function followCancellably(cli: Cli, client: Client, id: string, shown: Ta
 function withTask(error: unknown, id: string): unknown {
   if (!(error instanceof Failure) || error.code !== 'server_unreachable') return error;
   const { code, message, details, requestId } = error;
-  return new Failure({ code, message, details: { ...details, task: id, later: `clawcage tasks watch ${id}` }, requestId, status: 503 });
+  return new Failure({
+    code,
+    message,
+    details: { ...details, task: id, later: `clawcage tasks watch ${id}` },
+    requestId,
+    status: 503,
+  });
 }

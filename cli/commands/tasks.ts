@@ -38,13 +38,18 @@ export function addTasksCommands(program: Command, cli: Cli): void {
     .option('--limit <n>', 'at most so many', wholeNumber)
     .option('--cursor <cursor>', 'go on from `nextCursor` of the page before')
     .option('--json', 'print as JSON')
-    .addHelpText('after', '\nExamples:\n  clawcage tasks list --claw writer --state running\n  clawcage tasks list --limit 200 --json\n')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  clawcage tasks list --claw writer --state running\n  clawcage tasks list --limit 200 --json\n',
+    )
     .action((options: ListOptions) => list(cli, options));
 
   tasks
     .command('watch')
     .argument('<id>', 'the task')
-    .description('follow a task to its end: text on standard output, progress on standard error; Ctrl-C stops watching, not the task')
+    .description(
+      'follow a task to its end: text on standard output, progress on standard error; Ctrl-C stops watching, not the task',
+    )
     .option('--json', 'print only the outcome, as run --json does')
     .addHelpText('after', '\nExample:\n  clawcage tasks watch task_01\n')
     .action((id: string, options: { json?: boolean }) => watch(cli, id, options.json === true));
@@ -65,8 +70,14 @@ async function get(cli: Cli, id: string, json: boolean): Promise<void> {
   if (json) return writeJson(cli, reply);
   const { task, usage } = reply;
   say(cli, `${task.id} of ${task.claw}: ${stateWords(task)}`);
-  say(cli, `  made    ${ago(task.createdAt)}${task.endedAt === null ? '' : `, took ${tookOf(task)}`}, attempt ${task.epoch}`);
-  say(cli, `  tokens  ${count(usage.totalTokens)} (${count(usage.inputTokens)} in, ${count(usage.outputTokens)} out), ${count(usage.requests)} requests`);
+  say(
+    cli,
+    `  made    ${ago(task.createdAt)}${task.endedAt === null ? '' : `, took ${tookOf(task)}`}, attempt ${task.epoch}`,
+  );
+  say(
+    cli,
+    `  tokens  ${count(usage.totalTokens)} (${count(usage.inputTokens)} in, ${count(usage.outputTokens)} out), ${count(usage.requests)} requests`,
+  );
   if (task.error) say(cli, `  ${errorLine(task.error, coloursFor(cli.terminal.stdout, cli.terminal.env))}`);
 }
 
@@ -76,7 +87,14 @@ async function list(cli: Cli, { json, limit, ...filter }: ListOptions): Promise<
   if (json) return writeJson(cli, reply);
   writeTable(cli.terminal, {
     headings: ['ID', 'CLAW', 'STATE', 'MADE', 'TOOK', 'ERROR'],
-    rows: reply.items.map((task) => [task.id, task.claw, stateWords(task), ago(task.createdAt), tookOf(task), task.error?.code ?? '']),
+    rows: reply.items.map((task) => [
+      task.id,
+      task.claw,
+      stateWords(task),
+      ago(task.createdAt),
+      tookOf(task),
+      task.error?.code ?? '',
+    ]),
     empty: 'No tasks: clawcage run NAME "what to do"',
   });
   if (reply.nextCursor !== null) cli.terminal.stderr.write(`more: --cursor ${reply.nextCursor}\n`);
@@ -102,7 +120,10 @@ async function watch(cli: Cli, id: string, json: boolean): Promise<void> {
 async function cancel(cli: Cli, id: string, json: boolean): Promise<void> {
   const reply = await clientOf(cli).post(`${pathOf(id)}/cancel`, taskReply);
   if (json) return writeJson(cli, reply);
-  say(cli, reply.task.endedAt === null ? `Task ${id} is being cancelled.` : `Task ${id} ${stateWords(reply.task)}.`);
+  say(
+    cli,
+    reply.task.endedAt === null ? `Task ${id} is being cancelled.` : `Task ${id} ${stateWords(reply.task)}.`,
+  );
 }
 
 function stateWords(task: TaskView): string {

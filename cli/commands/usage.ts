@@ -28,7 +28,10 @@ async function usage(cli: Cli, name: string, { since, json }: Options): Promise<
   say(cli, `${reply.claw}, since ${ago(reply.since)}:`);
   say(cli, `  requests  ${count(used.requests)}`);
   say(cli, `  input     ${count(used.inputTokens)} tokens, ${count(used.cachedTokens)} of them cached`);
-  say(cli, `  output    ${count(used.outputTokens)} tokens, ${count(used.reasoningTokens)} of them reasoning`);
+  say(
+    cli,
+    `  output    ${count(used.outputTokens)} tokens, ${count(used.reasoningTokens)} of them reasoning`,
+  );
   say(cli, `  in all    ${count(used.totalTokens)} tokens`);
   say(cli, `caps, this minute: tokens ${capUse(caps.tokens)} · requests ${capUse(caps.requests)}`);
 }

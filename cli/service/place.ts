@@ -18,7 +18,8 @@ export function placeFrom(env: Readonly<Record<string, string | undefined>>): Pl
   // Kubernetes injects CLAWCAGE_PORT=tcp://… for a Service of that name.
   const given = env.CLAWCAGE_PORT?.startsWith('tcp://') ? undefined : env.CLAWCAGE_PORT;
   const port = Number(given || DEFAULT_PORT);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw failure('usage_invalid', { CLAWCAGE_PORT: 'a port, 0 to 65535' });
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw failure('usage_invalid', { CLAWCAGE_PORT: 'a port, 0 to 65535' });
   return {
     home: resolve(env.CLAWCAGE_HOME || join(homedir(), '.clawcage')),
     host: env.CLAWCAGE_HOST || '127.0.0.1',
@@ -40,7 +41,10 @@ export function adminToken(place: Place): string | undefined {
     return readFileSync(join(place.home, 'admin-token'), 'utf8').trim() || undefined;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw failure('not_authenticated', { file: join(place.home, 'admin-token'), reason: (error as NodeJS.ErrnoException).code });
+    throw failure('not_authenticated', {
+      file: join(place.home, 'admin-token'),
+      reason: (error as NodeJS.ErrnoException).code,
+    });
   }
 }
 

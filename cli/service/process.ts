@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -25,11 +24,19 @@ export interface Child {
  * Starts a Node program in a session of its own, so that a Ctrl-C at the terminal reaches only the command, which then ends the child
  * in order. It writes to a file and not to a pipe: a pipe would break under it when the command goes away.
  */
-export function startNode(entry: string, args: readonly string[], options: { env: NodeJS.ProcessEnv; outputFile: string }): Child {
+export function startNode(
+  entry: string,
+  args: readonly string[],
+  options: { env: NodeJS.ProcessEnv; outputFile: string },
+): Child {
   mkdirSync(dirname(options.outputFile), { recursive: true, mode: 0o700 });
   const file = openSync(options.outputFile, 'w', 0o600);
   const nodeArgs = ['--disable-warning=ExperimentalWarning', entry, ...args];
-  const child = spawn(process.execPath, nodeArgs, { env: options.env, stdio: ['ignore', file, file], detached: true });
+  const child = spawn(process.execPath, nodeArgs, {
+    env: options.env,
+    stdio: ['ignore', file, file],
+    detached: true,
+  });
   closeSync(file);
   let result: Ended | undefined;
   const ended = new Promise<Ended>((resolve) => {
@@ -58,10 +65,15 @@ export function runs(pid: number, entry: string): boolean {
   return command !== undefined && command.includes(entry);
 }
 
-function commandOf(pid: number): string | undefined {
+/** The command line of a process; `undefined` where there is none of that id. */
+export function commandOf(pid: number): string | undefined {
   try {
-    if (existsSync('/proc/self/cmdline')) return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-    return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    if (existsSync('/proc/self/cmdline'))
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+    return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
   } catch {
     return undefined;
   }

@@ -12,7 +12,9 @@ export async function readTaskFiles(paths: readonly string[]): Promise<NonNullab
   const names = paths.map((path) => basename(path));
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw wrong(`two files are named ${twice}`);
-  return Promise.all(paths.map(async (path) => ({ name: basename(path), data: (await read(path)).toString('base64') })));
+  return Promise.all(
+    paths.map(async (path) => ({ name: basename(path), data: (await read(path)).toString('base64') })),
+  );
 }
 
 async function read(path: string): Promise<Buffer> {

@@ -30,7 +30,12 @@ const LAST_EVENTS_MS = 1000;
  * task's row where no event comes. Fails with `server_unreachable` after `lostMs` without an answer, with the service's error where it
  * refuses, and with the signal's reason when that aborts; the task itself goes on then.
  */
-export async function followTask(client: Client, id: string, follower: Follower, options: FollowOptions = {}): Promise<TaskReply> {
+export async function followTask(
+  client: Client,
+  id: string,
+  follower: Follower,
+  options: FollowOptions = {},
+): Promise<TaskReply> {
   const { signal, lostMs = 300_000, pollMs = 5000 } = options;
   const position = { after: 0 };
   let lostSince: number | undefined;
@@ -62,7 +67,9 @@ const readTask = (client: Client, id: string, signal?: AbortSignal): Promise<Tas
 
 /** Nothing answers, or what answers is starting or stopping. */
 function isAway(error: unknown): boolean {
-  return error instanceof Failure && ['server_unreachable', 'not_ready', 'store_unavailable'].includes(error.code);
+  return (
+    error instanceof Failure && ['server_unreachable', 'not_ready', 'store_unavailable'].includes(error.code)
+  );
 }
 
 interface Once {
@@ -72,7 +79,12 @@ interface Once {
 }
 
 /** One connection: the task's end, or `undefined` when the connection ended first. */
-function followOnce(client: Client, id: string, follower: Follower, { position, pollMs, signal }: Once): Promise<TaskReply | undefined> {
+function followOnce(
+  client: Client,
+  id: string,
+  follower: Follower,
+  { position, pollMs, signal }: Once,
+): Promise<TaskReply | undefined> {
   return new Promise((resolve, reject) => {
     const socket = client.events();
     let settled = false;
@@ -107,7 +119,8 @@ function followOnce(client: Client, id: string, follower: Follower, { position, 
     });
     socket.on('message', (data) => {
       const message = serverMessage.safeParse(parseJson(String(data)));
-      if (!message.success) return settle(() => reject(failure('reply_invalid', { url: client.url, path: '/api/v1/events' })));
+      if (!message.success)
+        return settle(() => reject(failure('reply_invalid', { url: client.url, path: '/api/v1/events' })));
       const { data: it } = message;
       if (it.type === 'error') return settle(() => resolve(undefined));
       if (it.task !== id) return;

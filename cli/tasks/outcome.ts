@@ -7,7 +7,10 @@ import { count, seconds } from '../terminal/words.ts';
 import type { TaskShown } from './task-view.ts';
 
 /** The answer of a task that succeeded; null where it did not, or where the answer is no longer kept (`note` says so). */
-export async function fetchAnswer(client: Client, { task }: TaskReply): Promise<{ answer: string | null; note?: Failure }> {
+export async function fetchAnswer(
+  client: Client,
+  { task }: TaskReply,
+): Promise<{ answer: string | null; note?: Failure }> {
   if (task.state !== 'succeeded') return { answer: null };
   try {
     const { answer } = await client.get(`/api/v1/tasks/${encodeURIComponent(task.id)}/result`, resultReply);
@@ -47,8 +50,11 @@ export async function showOutcome(
   const { task, usage } = reply;
   if (note) terminal.stderr.write(`${errorLine(note, colours)}\n`);
   if (task.error) terminal.stderr.write(`${errorLine(task.error, colours)}\n`);
-  const took = task.endedAt === null ? '' : ` in ${seconds(Date.parse(task.endedAt) - Date.parse(task.createdAt))}`;
+  const took =
+    task.endedAt === null ? '' : ` in ${seconds(Date.parse(task.endedAt) - Date.parse(task.createdAt))}`;
   const tokens = `${count(usage.totalTokens)} tokens (${count(usage.inputTokens)} in, ${count(usage.outputTokens)} out)`;
-  terminal.stderr.write(colours.dim(`${task.id} ${task.state}${took} · ${tokens}, ${count(usage.requests)} requests`) + '\n');
+  terminal.stderr.write(
+    colours.dim(`${task.id} ${task.state}${took} · ${tokens}, ${count(usage.requests)} requests`) + '\n',
+  );
   return exitCodeOfState(task.state);
 }

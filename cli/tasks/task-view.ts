@@ -34,7 +34,10 @@ export class TaskShown implements Follower {
     else if (event.kind === 'state') this.#state(event.task);
     else if (event.kind === 'status') this.#working(event.status);
     else if (event.kind === 'tool_call') this.#toolCall(event.name, event.arguments);
-    else if (event.kind === 'tool_result') this.#progress(`${event.ok ? this.#colours.green('✓') : this.#colours.red('✗')} ${oneLine(event.name)}`);
+    else if (event.kind === 'tool_result')
+      this.#progress(
+        `${event.ok ? this.#colours.green('✓') : this.#colours.red('✗')} ${oneLine(event.name)}`,
+      );
     else this.#spinner.clear();
   }
 
@@ -44,7 +47,11 @@ export class TaskShown implements Follower {
   }
 
   onConnection(connected: boolean): void {
-    this.#progress(connected ? 'the service is back' : this.#colours.yellow('the service does not answer; the task goes on, waiting for it'));
+    this.#progress(
+      connected
+        ? 'the service is back'
+        : this.#colours.yellow('the service does not answer; the task goes on, waiting for it'),
+    );
     if (!connected) this.#working('waiting for the service');
   }
 
@@ -83,7 +90,9 @@ export class TaskShown implements Follower {
     this.#endLine();
     this.#turn = '';
     this.#missed = false;
-    this.#progress(`${this.#colours.cyan('→')} ${oneLine(name)} ${this.#colours.dim(oneLine(args).slice(0, ARGUMENTS_SHOWN))}`);
+    this.#progress(
+      `${this.#colours.cyan('→')} ${oneLine(name)} ${this.#colours.dim(oneLine(args).slice(0, ARGUMENTS_SHOWN))}`,
+    );
     this.#working(`${oneLine(name)} runs in the cage`);
   }
 
@@ -91,12 +100,17 @@ export class TaskShown implements Follower {
     if (task.epoch > this.#epoch && this.#epoch > 0) {
       this.#endLine();
       this.#turn = '';
-      this.#progress(this.#colours.yellow(`a new attempt starts (the ${task.epoch}th)`.replace('2th', '2nd').replace('3th', '3rd')));
+      this.#progress(
+        this.#colours.yellow(
+          `a new attempt starts (the ${task.epoch}th)`.replace('2th', '2nd').replace('3th', '3rd'),
+        ),
+      );
     }
     this.#epoch = Math.max(this.#epoch, task.epoch);
     const words = task.waiting === null ? task.state : `${task.state}, waiting: ${oneLine(task.waiting)}`;
-    this.#progress(this.#colours.dim(words));
-    if (task.endedAt === null) this.#working(words);
+    // On a terminal the spinner says it.
+    if (!this.#terminal.stderr.isTTY) this.#progress(words);
+    else if (task.endedAt === null) this.#working(words);
   }
 
   #working(text: string): void {

@@ -5,7 +5,8 @@ const UNIT_MS = { s: 1000, m: 60_000, h: 3600_000, d: 24 * 3600_000 } as const;
 /** `90s`, `10m`, `2h` as milliseconds, between a second and a day. */
 export function duration(text: string): number {
   const [, digits, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
-  if (digits === undefined) throw new InvalidArgumentError('A duration is a number and s, m, h or d, such as 90s or 10m.');
+  if (digits === undefined)
+    throw new InvalidArgumentError('A duration is a number and s, m, h or d, such as 90s or 10m.');
   const ms = Number(digits) * UNIT_MS[unit as keyof typeof UNIT_MS];
   if (ms < 1000 || ms > UNIT_MS.d) throw new InvalidArgumentError('It must be between 1s and 1d.');
   return ms;
@@ -13,7 +14,8 @@ export function duration(text: string): number {
 
 /** The same form, left as text for the service to read. */
 export function span(text: string): string {
-  if (!/^\d{1,6}[smhd]$/.test(text)) throw new InvalidArgumentError('A duration is a number and s, m, h or d, such as 1h or 7d.');
+  if (!/^\d{1,6}[smhd]$/.test(text))
+    throw new InvalidArgumentError('A duration is a number and s, m, h or d, such as 1h or 7d.');
   return text;
 }
 

@@ -1,13 +1,15 @@
-import { createInterface } from 'node:readline/promises';
+import { createInterface } from 'node:readline';
 import type { Terminal } from './terminal.ts';
 
 /** Asks on a terminal, with no as the default; without one the answer is no. */
-export async function confirmed(terminal: Terminal, question: string): Promise<boolean> {
-  if (!terminal.stdin.isTTY || !terminal.stderr.isTTY) return false;
-  const lines = createInterface({ input: terminal.stdin, output: terminal.stderr as NodeJS.WritableStream & typeof terminal.stderr });
-  try {
-    return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `)).trim());
-  } finally {
-    lines.close();
-  }
+export async function confirmed({ stdin, stderr }: Terminal, question: string): Promise<boolean> {
+  if (!stdin.isTTY || !stderr.isTTY) return false;
+  stderr.write(`${question} [y/N] `);
+  const lines = createInterface({ input: stdin });
+  const answer = await new Promise<string>((resolve) => {
+    lines.once('line', resolve);
+    lines.once('close', () => resolve(''));
+  });
+  lines.close();
+  return /^y(es)?$/i.test(answer.trim());
 }

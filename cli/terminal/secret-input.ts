@@ -10,7 +10,8 @@ const LONGEST_BYTES = 4096;
 export async function readSecret(terminal: Terminal, prompt: string): Promise<Buffer> {
   const bytes = terminal.stdin.isTTY ? await typed(terminal, prompt) : await piped(terminal.stdin);
   const secret = trimmed(bytes);
-  if (secret.length === 0) throw failure('usage_invalid', { secret: 'empty: give it on standard input, or type it at the prompt' });
+  if (secret.length === 0)
+    throw failure('usage_invalid', { secret: 'empty: give it on standard input, or type it at the prompt' });
   if (secret.length < 8) throw failure('usage_invalid', { secret: 'shorter than 8 characters' });
   if (secret.some((byte) => byte < 0x21 || byte > 0x7e)) {
     secret.fill(0);
@@ -21,7 +22,8 @@ export async function readSecret(terminal: Terminal, prompt: string): Promise<Bu
 
 /** Without white space at both ends; the same memory. */
 function trimmed(bytes: Buffer): Buffer {
-  const blank = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+  const blank = (byte: number | undefined): boolean =>
+    byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
   let [start, end] = [0, bytes.length];
   while (start < end && blank(bytes[start])) start++;
   while (end > start && blank(bytes[end - 1])) end--;

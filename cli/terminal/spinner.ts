@@ -1,4 +1,4 @@
-import { coloursFor, type Terminal } from './terminal.ts';
+import { coloursFor, widthOf, type Terminal } from './terminal.ts';
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const FRAME_MS = 100;
@@ -33,7 +33,7 @@ export class Spinner {
   #draw(): void {
     const { stderr, env } = this.#terminal;
     const colours = coloursFor(stderr, env);
-    const room = (stderr.columns ?? 80) - 4;
+    const room = (widthOf(stderr) ?? 80) - 4;
     const frame = FRAMES[this.#frame++ % FRAMES.length]!;
     stderr.write(`\r\x1b[2K${colours.cyan(frame)} ${this.#text.slice(0, room)}`);
   }

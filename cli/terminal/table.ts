@@ -1,12 +1,21 @@
-import { coloursFor, type Output, type Terminal } from './terminal.ts';
+import { coloursFor, widthOf, type Output, type Terminal } from './terminal.ts';
 
 /** Rows under their headings, cut to the width of a terminal at the widest column; never cut where the output is not a terminal. */
-export function table(headings: readonly string[], rows: readonly (readonly string[])[], columns: number | undefined): string[] {
+export function table(
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+  columns: number | undefined,
+): string[] {
   const clean = rows.map((row) => row.map((cell) => cell.replace(/[\p{Cc}]+/gu, ' ')));
   const all = [headings, ...clean];
   const widths = headings.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
   if (columns !== undefined) fit(widths, columns);
-  return all.map((row) => widths.map((width, column) => cell(row[column] ?? '', width)).join('  ').trimEnd());
+  return all.map((row) =>
+    widths
+      .map((width, column) => cell(row[column] ?? '', width))
+      .join('  ')
+      .trimEnd(),
+  );
 }
 
 const NARROWEST = 6;
@@ -34,6 +43,8 @@ export function writeTable(
     output.write(`${content.empty}\n`);
     return;
   }
-  const [head, ...lines] = table(content.headings, content.rows, output.isTTY ? (output.columns ?? 80) : undefined);
-  output.write(`${coloursFor(output, terminal.env).dim(head ?? '')}\n${lines.map((line) => `${line}\n`).join('')}`);
+  const [head, ...lines] = table(content.headings, content.rows, widthOf(output));
+  output.write(
+    `${coloursFor(output, terminal.env).dim(head ?? '')}\n${lines.map((line) => `${line}\n`).join('')}`,
+  );
 }

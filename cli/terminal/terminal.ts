@@ -29,6 +29,11 @@ export function coloursFor(output: Output, env: Terminal['env']): Colours {
   return pc.createColors(wanted);
 }
 
+/** How wide a terminal is; one that does not know (0) is taken for 80 columns. `undefined` where the output is not a terminal. */
+export function widthOf(output: Output): number | undefined {
+  return output.isTTY ? output.columns || 80 : undefined;
+}
+
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
   return {

@@ -37,8 +37,12 @@ join_engine_group() {
   [ "$(id -u)" != 0 ] && [ -z "${DOCKER_HOST:-}" ] && [ -S "$socket" ] && ! [ -w "$socket" ] || return 0
   local group
   group=$(stat -c %G "$socket")
+  if [ "$group" = root ]; then
+    to_name=("an engine whose socket $socket belongs to a group for its users, docker by custom")
+    give_up 'The container engine is open to root alone.'
+  fi
   if ! id -nG "$(id -un)" | tr ' ' '\n' | grep -qx "$group"; then
-    to_name=("or run: sudo usermod -aG $group $(id -un)")
+    to_name=("your user in the group $group: sudo usermod -aG $group $(id -un)")
     if [ -t 0 ] && [ "${YES:-}" != 1 ]; then
       local answer
       read -r -p "Add $(id -un) to the group $group, which may use the container engine? [Y/n] " answer

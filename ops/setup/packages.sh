@@ -41,12 +41,12 @@ want() {
 find_missing() {
   if ! engine_answers; then
     if [ -n "${DOCKER_HOST:-}" ]; then
-      to_name=("or start the container engine at DOCKER_HOST=$DOCKER_HOST, or unset DOCKER_HOST")
+      to_name=("a container engine that answers at DOCKER_HOST=$DOCKER_HOST, or no DOCKER_HOST")
       give_up 'The container engine that DOCKER_HOST names does not answer.'
     fi
     want dockerd docker.io 'a container engine: Docker 20.10 or later, running'
     if [ "${#to_install[@]}" = 0 ] && ! may_be_root; then
-      to_name=('or start the container engine, or have your user admitted to its socket')
+      to_name=('the container engine started (dockerd), and its socket open to your user')
       give_up 'The container engine does not answer, and without root or sudo it cannot be started.'
     fi
   fi

@@ -59,7 +59,7 @@ give_up() {
   {
     echo
     echo "$1"
-    echo 'Needed, then try again:'
+    echo 'What is needed:'
     local what
     for what in "${to_name[@]}"; do
       echo "  - $what"

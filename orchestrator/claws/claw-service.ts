@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { CodedError } from '#errors/coded-error.ts';
+import { assertClaw } from '#claw/check.ts';
 import type { ClawView, clawCreate, clawPatch } from '#protocol/api.ts';
 import type { Runtime } from '#runtime/runtime.ts';
 import type { KeyService } from '../keys/key-service.ts';
@@ -33,6 +34,7 @@ export class ClawService {
 
   async create(organisation: string, given: z.output<typeof clawCreate>): Promise<ClawView> {
     const { store } = this.#parts;
+    assertClaw(given);
     const key = await this.#key(organisation, given.key);
     const row = await store.claws.create({
       organisation,
@@ -63,6 +65,7 @@ export class ClawService {
   async patch(organisation: string, name: string, change: z.output<typeof clawPatch>): Promise<ClawView> {
     const claw = await this.#claw(organisation, name);
     const { key: keyName, ...rest } = change;
+    assertClaw(rest);
     const key = keyName === undefined ? undefined : await this.#key(organisation, keyName);
     const row = await this.#parts.store.claws.patch(organisation, claw.id, { ...rest, ...(key && { key: key.id }) });
     return this.#view(row ?? claw);

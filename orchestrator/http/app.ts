@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import helmet from '@fastify/helmet';
 import websocket from '@fastify/websocket';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { LogController, type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { LIMITS } from '#protocol/api.ts';
 import { answerErrors } from './errors.ts';
@@ -25,12 +25,13 @@ export interface AppParts
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const app = fastify({
     loggerInstance: parts.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: LIMITS.bodyBytes,
     genReqId: () => `req_${randomUUID().replaceAll('-', '')}`,
     requestTimeout: 60_000,
   }) as unknown as FastifyInstance;
   answerErrors(app);
+  takeEmptyJson(app);
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id);
   });
@@ -57,4 +58,14 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
 /** Answers the plain subprotocol: a token that came as one must not be echoed. */
 function chooseProtocol(offered: Set<string>): string | false {
   return offered.has('clawcage') ? 'clawcage' : false;
+}
+
+/** Many clients send a content type with every POST: no body at all is then no body, and not bad JSON. */
+function takeEmptyJson(app: FastifyInstance): void {
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
+    if (text === '') done(null, undefined);
+    else parseJson(request, text as string, done);
+  });
 }

@@ -64,7 +64,7 @@ export class KeyService {
     const version = key.version + 1;
     const record = await vault.sealKey({ organisation, keyId: key.id, provider: key.provider, version }, secret);
     const row = await keys.rotate(organisation, key.id, { version, record, masked: masked(secret), verifiedAt: given.verify ? new Date() : null });
-    return keyView(row ?? key);
+    return keyView(row);
   }
 
   /** Destroys the record: nothing opens it again, and the next task of a Claw that uses it fails with `key_revoked`. */
@@ -78,7 +78,7 @@ export class KeyService {
     const { vault, check } = this.#parts;
     if (key.state !== 'active' || !key.record) throw new CodedError('key_revoked');
     using secret = await vault.openKey({ organisation, keyId: key.id, provider: key.provider, version: key.version }, key.record);
-    return check.models(organisation, key, secret);
+    return await check.models(organisation, key, secret);
   }
 
   async #key(organisation: string, name: string): Promise<KeyRow> {

@@ -80,7 +80,7 @@ export class CageKeeper {
   async adopt(row: CageRow, signal?: AbortSignal): Promise<LiveCage> {
     const owner = { organisation: row.organisation, claw: row.claw };
     using linkSecret = await this.#parts.vault.openLink({ organisation: row.organisation, cage: row.id }, row.linkSecretRecord);
-    return this.#connect({ cageId: row.id, owner, linkSecret, lastSeq: row.lastSeq }, signal);
+    return await this.#connect({ cageId: row.id, owner, linkSecret, lastSeq: row.lastSeq }, signal);
   }
 
   /** Ends and forgets a cage; a second time is no error. What the engine cannot do now the reconciler does later. */

@@ -32,6 +32,8 @@ const TELL_AFTER_MS = 500;
 export class CallDesk {
   readonly #parts: Parts;
   readonly #asking = new Map<string, AbortController>();
+  /** What is held for each call that is not settled yet, as the metrics tell it. */
+  readonly #reserved = new Map<string, number>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -61,10 +63,15 @@ export class CallDesk {
   async settle(message: Settle): Promise<void> {
     const { attempt, ledger, limiter, telemetry } = this.#parts;
     const { callId, charge, model, usage } = message;
+    const reservedTokens = this.#reserved.get(callId) ?? 0;
+    this.#reserved.delete(callId);
     if (charge !== 'none') {
       const { organisation, claw, task, key } = attempt;
       await ledger.record({ callId, organisation, claw, task, key, model, requests: 1, ...(usage ?? NOTHING) });
-      telemetry.callSettled({ claw, model, usage: usage ?? NOTHING, source: charge });
+      const chargedTokens = charge === 'full' ? reservedTokens : undefined;
+      telemetry.callSettled({ claw, model, usage: usage ?? NOTHING, source: charge, reservedTokens, ...(chargedTokens !== undefined && { chargedTokens }) });
+    } else {
+      telemetry.permitReturned({ claw: attempt.claw, reservedTokens });
     }
     if (charge === 'full') return;
     void limiter
@@ -94,11 +101,12 @@ export class CallDesk {
         },
         signal,
       );
-      telemetry.permitDecided({ claw: attempt.claw, decision: 'granted', waitMs: performance.now() - began });
+      this.#reserved.set(request.callId, request.tokens);
+      telemetry.permitDecided({ claw: attempt.claw, decision: 'granted', waitMs: performance.now() - began, reservedTokens: request.tokens });
       return { decision: { granted: true, sendWithinMs: granted.sendWithinMs } };
     } catch (thrown) {
       const error = toCodedError(thrown);
-      telemetry.permitDecided({ claw: attempt.claw, decision: 'denied', waitMs: performance.now() - began });
+      telemetry.permitDecided({ claw: attempt.claw, decision: 'denied', waitMs: performance.now() - began, limit: limitOf(error) });
       return { decision: { granted: false, error: error.toBody() as never, ...retryAfter(error) } };
     } finally {
       clearTimeout(tell);
@@ -120,6 +128,11 @@ export class CallDesk {
 }
 
 const NOTHING: UsageCounts = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reasoningTokens: 0, totalTokens: 0 };
+
+function limitOf({ details }: CodedError): 'requests' | 'tokens' | 'queue' | undefined {
+  const limit = details?.limit;
+  return limit === 'requests' || limit === 'tokens' || limit === 'queue' ? limit : undefined;
+}
 
 function retryAfter(error: CodedError): { retryAfterMs?: number } {
   const value = error.details?.retryAfterMs;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Vault } from '#vault/vault.ts';
 import { CodedError } from '#errors/coded-error.ts';
-import type { TaskRow } from '../store/tasks-store.ts';
+import type { TaskRow, TasksStore } from '../store/tasks-store.ts';
 import type { LiveCage } from './live-cage.ts';
 
 /** What waits, sealed, with a queued task; `data` is base64. */
@@ -19,9 +19,10 @@ export async function sealInput(vault: Vault, organisation: string, task: string
 }
 
 /** Throws `vault_shredded` where its time was over. */
-export async function openInput(vault: Vault, task: TaskRow): Promise<TaskInput> {
-  if (!task.sealedInput) throw new CodedError('vault_shredded');
-  const bytes = await vault.openContent({ organisation: task.organisation, task: task.id, kind: 'input' }, task.sealedInput);
+export async function openInput(vault: Vault, tasks: TasksStore, { organisation, id }: TaskRow): Promise<TaskInput> {
+  const record = await tasks.sealedInput(organisation, id);
+  if (!record) throw new CodedError('vault_shredded');
+  using bytes = await vault.openContent({ organisation, task: id, kind: 'input' }, record);
   return input.parse(JSON.parse(bytes.expose().toString('utf8')));
 }
 

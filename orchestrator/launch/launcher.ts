@@ -1,7 +1,6 @@
 import { CodedError, toCodedError } from '#errors/coded-error.ts';
 import { KEY_INFO, seal } from '#sealing/seal.ts';
 import type { Vault } from '#vault/vault.ts';
-import type { EventHub } from '../events/event-hub.ts';
 import type { CapabilityIssuer } from '../link/capabilities.ts';
 import type { Limiter } from '../limiter/limiter.ts';
 import type { Log } from '../log.ts';
@@ -25,7 +24,6 @@ export interface LaunchParts {
   readonly keeper: CageKeeper;
   readonly spares: WarmSpares;
   readonly runs: Runs;
-  readonly events: EventHub;
   readonly capabilities: CapabilityIssuer;
   readonly telemetry: Telemetry;
   readonly permitWaitMs: number;
@@ -114,7 +112,7 @@ export class Launcher {
     const { store, limiter, runs, vault, permitWaitMs } = this.#parts;
     const key = await store.keys.byId(task.organisation, claw.key);
     if (key?.state !== 'active' || !key.record) throw new CodedError('key_revoked');
-    const input = await openInput(vault, task);
+    const input = await openInput(vault, store.tasks, task);
     await limiter.fence(task.organisation, task.id, task.epoch);
     using secret = await vault.openKey({ organisation: task.organisation, keyId: key.id, provider: key.provider, version: key.version }, key.record);
     const sealedKey = await seal(cage.hello.meterPublicKey, secret, KEY_INFO, `${task.id}:${task.epoch}`);

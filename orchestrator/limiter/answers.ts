@@ -12,11 +12,14 @@ export type PermitAnswer =
 type Unprepared = { readonly kind: 'unmarked' } | { readonly kind: 'unfenced' };
 
 /** Errors, the two answers that are for good: `limit_never_fits` {level, limit, cap}, `epoch_superseded`. */
-export function readAnswer(
-  reply: unknown,
-  levels: readonly Level[],
-): PermitAnswer | Unprepared {
-  const [kind, first, limit, retryAfterMs, place] = reply as [string, number, Denial['limit'], number, number];
+export function readAnswer(reply: unknown, levels: readonly Level[]): PermitAnswer | Unprepared {
+  const [kind, first, limit, retryAfterMs, place] = reply as [
+    string,
+    number,
+    Denial['limit'],
+    number,
+    number,
+  ];
   switch (kind) {
     case 'granted':
       return { kind, sendWithinMs: first };

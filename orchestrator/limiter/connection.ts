@@ -79,5 +79,4 @@ export class LimiterConnection {
       this.#redis.disconnect(true);
     }
   }
-
 }

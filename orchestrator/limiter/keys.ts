@@ -16,7 +16,8 @@ export class Keys {
 
   marker = (organisation: string): string => `${this.#of(organisation)}:marker`;
 
-  fence = (organisation: string, task: string): string => `${this.#of(organisation)}:fence:${name('task', task)}`;
+  fence = (organisation: string, task: string): string =>
+    `${this.#of(organisation)}:fence:${name('task', task)}`;
 
   call = (ref: CallRef): string => `${this.#of(ref.organisation)}:call:${refName(ref)}`;
 
@@ -45,7 +46,10 @@ export function refName(ref: CallRef): string {
 /** Only plain names become part of a key: nothing can reach another's keys by its spelling. */
 function name(field: string, value: string): string {
   if (!/^[A-Za-z0-9._-]{1,128}$/.test(value)) {
-    throw new CodedError('request_invalid', { field, reason: 'letters, digits, dot, dash and underscore, at most 128' });
+    throw new CodedError('request_invalid', {
+      field,
+      reason: 'letters, digits, dot, dash and underscore, at most 128',
+    });
   }
   return value;
 }

@@ -142,7 +142,10 @@ export class Limiter {
    * was never sent). Counts once however often it comes. `overrunTokens` is what it took above its reservation. Tries
    * until Redis has it or the call counts no longer; never rejects.
    */
-  async settle(call: CallRef, took: { tokens?: number; requests?: number }): Promise<{ overrunTokens: number }> {
+  async settle(
+    call: CallRef,
+    took: { tokens?: number; requests?: number },
+  ): Promise<{ overrunTokens: number }> {
     return await this.#book('settle', call, () => [
       took.tokens === undefined ? '' : wholeTokens(took.tokens),
       took.requests ?? '',
@@ -233,7 +236,15 @@ export class Limiter {
     ];
     const caps = levels.flatMap((level) => [level.requestsPerMinute ?? '', level.tokensPerMinute ?? '']);
     const call = [refName(request), request.epoch, request.tokens, request.requests ?? 1];
-    return this.#run('permit', keys, [...call, leaseMs, sendWithinMs, entryMs, recordMs, this.#keys.channel, ...caps]);
+    return this.#run('permit', keys, [
+      ...call,
+      leaseMs,
+      sendWithinMs,
+      entryMs,
+      recordMs,
+      this.#keys.channel,
+      ...caps,
+    ]);
   }
 
   async #mark(organisation: string): Promise<void> {
@@ -243,7 +254,8 @@ export class Limiter {
 
   /** Redis does not know the fence: it is put back by who set it, and nobody else gets by. */
   async #fenceAgain({ organisation, task, epoch }: CallRef): Promise<void> {
-    if (this.#epochs.get(this.#keys.fence(organisation, task)) !== epoch) throw new CodedError('epoch_superseded');
+    if (this.#epochs.get(this.#keys.fence(organisation, task)) !== epoch)
+      throw new CodedError('epoch_superseded');
     await this.fence(organisation, task, epoch);
   }
 
@@ -256,7 +268,11 @@ export class Limiter {
       : this.#options.renewMs;
   }
 
-  async #book(script: ScriptName, call: CallRef, args: () => (string | number)[]): Promise<{ overrunTokens: number }> {
+  async #book(
+    script: ScriptName,
+    call: CallRef,
+    args: () => (string | number)[],
+  ): Promise<{ overrunTokens: number }> {
     const key = this.#keys.call(call);
     const giveUpAt = performance.now() + this.#options.sendWithinMs + this.#options.entryMs;
     const pause = this.#waiters.add(key);
@@ -286,7 +302,11 @@ export class Limiter {
   }
 
   /** Error: `limiter_unavailable`, whatever kept Redis from answering. */
-  async #run(script: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+  async #run(
+    script: ScriptName,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
     const redis = this.#connection.use();
     try {
       return await this.#scripts.run(redis, script, keys, args);
@@ -300,7 +320,8 @@ export class Limiter {
 function refusal(answer: Exclude<PermitAnswer, { kind: 'granted' }>): CodedError {
   if (answer.kind === 'wait') return new CodedError('limit_exceeded', { ...answer.denial });
   if (answer.kind === 'closed') {
-    const reason = 'closed after a loss of Redis, until every call that it may have forgotten counts no longer';
+    const reason =
+      'closed after a loss of Redis, until every call that it may have forgotten counts no longer';
     return new CodedError('limiter_unavailable', { reason, retryAfterMs: answer.retryAfterMs });
   }
   return new CodedError('limiter_unavailable');

@@ -37,7 +37,6 @@ local function member_of(ref, tokens, requests)
 end
 
 local function put(level, ref, tokens, requests, expires)
-  if tokens == 0 and requests == 0 then return end
   redis.call('ZADD', level.log, expires, member_of(ref, tokens, requests))
   level.tokens, level.requests = level.tokens + tokens, level.requests + requests
   level.changed = true

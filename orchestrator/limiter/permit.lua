@@ -41,18 +41,18 @@ local function room_at(level)
   end
 end
 
--- Drops the tickets of waiters that no longer renew them. True if this call may go first.
+-- Drops the tickets of waiters that no longer renew them. Whether this call may go first, and whether anyone waits.
 local function my_turn(now)
-  if redis.call('ZCARD', queue) == 0 then return true end
+  if redis.call('ZCARD', queue) == 0 then return true, false end
   local gone = redis.call('ZRANGEBYSCORE', leases, '-inf', now)
   for _, waiter in ipairs(gone) do
     redis.call('ZREM', queue, waiter)
     redis.call('ZREM', leases, waiter)
   end
   local head = redis.call('ZRANGE', queue, 0, 0)[1]
-  if not head or head == ref then return true end
+  if not head or head == ref then return true, true end
   if #gone > 0 then redis.call('PUBLISH', channel, head) end
-  return false
+  return false, true
 end
 
 local function wait(now)
@@ -75,7 +75,6 @@ local function grant(levels, now)
   redis.call('HSET', call, 'permitted', now, 'expires', expires, 'tokens', tokens, 'requests', requests,
     'reserved', tokens, 'ref', ref, 'queue', queue, 'levels', names)
   redis.call('PEXPIRE', call, keep)
-  leave_queue(queue, leases, ref, channel)
 end
 
 local closed_until = redis.call('GET', marker)
@@ -106,7 +105,8 @@ for i, level in ipairs(levels) do
   end
 end
 
-local turn, denying, denied_limit, room = my_turn(now), 0, 'queue', now
+local turn, anyone_waits = my_turn(now)
+local denying, denied_limit, room = 0, 'queue', now
 for i, level in ipairs(levels) do
   drop_expired(level, now)
   local limit = over(level, level.requests, level.tokens)
@@ -118,6 +118,7 @@ end
 
 if turn and denying == 0 then
   grant(levels, now)
+  if anyone_waits then leave_queue(queue, leases, ref, channel) end
   close_books(levels, now, 4 * (send_within + entry))
   return { 'granted', send_within }
 end

@@ -5,8 +5,6 @@ import type { Redis } from 'ioredis';
 const NAMES = ['permit', 'sent', 'settle', 'fence', 'mark', 'withdraw', 'window'] as const;
 export type ScriptName = (typeof NAMES)[number];
 
-export type ScriptAnswer = readonly (string | number)[];
-
 interface Script {
   readonly text: string;
   readonly sha: string;
@@ -25,7 +23,12 @@ export class Scripts {
   }
 
   /** Runs a script by its hash, and sends its text only where Redis does not have it. */
-  async run(redis: Redis, name: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+  async run(
+    redis: Redis,
+    name: ScriptName,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
     const { sha, text } = this.#scripts.get(name) as Script;
     try {
       return await redis.evalsha(sha, keys.length, ...keys, ...args);

@@ -47,16 +47,34 @@ export class CapabilityIssuer {
   }
 
   /** Tunnels for the agent to the Claw's egress list, TLS by name only, for the task's time `lifeMs` and 5 minutes. */
-  agent(subject: CapabilitySubject & { hosts: readonly { host: string; port: number }[]; lifeMs: number }): string {
+  agent(
+    subject: CapabilitySubject & { hosts: readonly { host: string; port: number }[]; lifeMs: number },
+  ): string {
     const lifeMs = subject.lifeMs + SLACK_MS;
     const targets = subject.hosts.map(({ host, port }) => targetOf(`https://${bracketed(host)}:${port}`));
     return this.#sign(subject, 'agent', targets, lifeMs, lifeMs);
   }
 
-  #sign(subject: CapabilitySubject, role: CapabilityClaims['role'], targets: CapabilityTarget[], lifeMs: number, tunnelMs: number): string {
+  #sign(
+    subject: CapabilitySubject,
+    role: CapabilityClaims['role'],
+    targets: CapabilityTarget[],
+    lifeMs: number,
+    tunnelMs: number,
+  ): string {
     const expires = Math.ceil((this.#nowMs() + lifeMs) / 1000);
     const { cage, organisation, claw } = subject;
-    const claims = { version: 1, install: this.#install, cage, role, targets, organisation, claw, expires, tunnelMs } as const;
+    const claims = {
+      version: 1,
+      install: this.#install,
+      cage,
+      role,
+      targets,
+      organisation,
+      claw,
+      expires,
+      tunnelMs,
+    } as const;
     return signCapability(claims, this.#privateKey);
   }
 }
@@ -67,7 +85,8 @@ export class CapabilityIssuer {
  */
 export function targetOf(baseUrl: string): CapabilityTarget {
   const url = new URL(baseUrl);
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new TypeError('The base URL is neither http nor https.');
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    throw new TypeError('The base URL is neither http nor https.');
   const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
   const secure = url.protocol === 'https:';
   const port = url.port === '' ? (secure ? 443 : 80) : Number(url.port);

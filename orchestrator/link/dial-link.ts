@@ -2,13 +2,12 @@ import type { TLSSocket } from 'node:tls';
 import { setTimeout as pause } from 'node:timers/promises';
 import { CodedError, toCodedError } from '#errors/coded-error.ts';
 import type { GateAddress } from '#protocol/bootstrap.ts';
-import { GATE_LINK_PATH, GATE_LINK_UPGRADE } from '#protocol/gate-reply.ts';
 import { ControllerSession } from '#protocol/link-controller.ts';
 import type { LinkConnection } from '#protocol/link-connection.ts';
 import type { FromCage, HelloMessage, ToCage } from '#protocol/link-messages.ts';
 import { LINK_PULSE, type LinkPulse } from '#protocol/link-tls.ts';
 import type { Secret } from '#secret/secret.ts';
-import { gateRequest } from '../../cage-image/tunnel/gate-request.ts';
+import { attachToLink } from './attach.ts';
 import { secureLink } from './secure.ts';
 
 export type LinkState = 'connecting' | 'connected' | 'closed';
@@ -123,7 +122,11 @@ class DialledLink implements Link {
 
   async ready(): Promise<void> {
     const { signal } = this.#options;
-    const abort = (): void => this.#end(this.#met ?? new CodedError('link_closed', { reason: 'the wait was ended' }, { cause: signal?.reason }));
+    const abort = (): void =>
+      this.#end(
+        this.#met ??
+          new CodedError('link_closed', { reason: 'the wait was ended' }, { cause: signal?.reason }),
+      );
     if (signal?.aborted) abort();
     signal?.addEventListener('abort', abort, { once: true });
     try {
@@ -177,12 +180,9 @@ class DialledLink implements Link {
   /** One connection, until it is gone. */
   async #connect(signal: AbortSignal): Promise<void> {
     const { capability, cageId, gate } = this.#options;
-    const raw = await gateRequest({
+    const raw = await attachToLink({
       gate,
       capability: typeof capability === 'string' ? capability : capability(),
-      method: 'GET',
-      path: GATE_LINK_PATH,
-      upgrade: GATE_LINK_UPGRADE,
       timeoutMs: GATE_TIMEOUT_MS,
       signal,
     });
@@ -202,7 +202,9 @@ class DialledLink implements Link {
       });
       const pulse = setInterval(() => {
         if (this.#session.session.connection === connection) this.#session.session.keepAlive();
-        if (!tls.isPaused() && performance.now() - heardMs > this.#pulse.silenceMs) tls.destroy();
+        // Nothing is heard of a stream that is not read.
+        if (tls.isPaused()) heardMs = performance.now();
+        if (performance.now() - heardMs > this.#pulse.silenceMs) tls.destroy();
       }, this.#pulse.pulseMs);
       const abort = (): void => connection.close();
       signal.addEventListener('abort', abort, { once: true });

@@ -7,7 +7,12 @@ import { LINK_TLS } from '#protocol/link-tls.ts';
  * The controller's side of the link's TLS over a raw stream to the warden. Errors: `link_unauthenticated` where the other end does not hold the
  * secret, `link_closed` where the stream ended first or `timeoutMs` passed.
  */
-export function secureLink(raw: Duplex, secret: Buffer, cageId: string, timeoutMs: number): Promise<TLSSocket> {
+export function secureLink(
+  raw: Duplex,
+  secret: Buffer,
+  cageId: string,
+  timeoutMs: number,
+): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const tls = connect({
       socket: raw,
@@ -23,9 +28,16 @@ export function secureLink(raw: Duplex, secret: Buffer, cageId: string, timeoutM
       raw.destroy();
       reject(error);
     };
-    const timer = setTimeout(() => fail(new CodedError('link_closed', { reason: 'TLS took too long' })), timeoutMs);
+    const timer = setTimeout(
+      () => fail(new CodedError('link_closed', { reason: 'TLS took too long' })),
+      timeoutMs,
+    );
     const closed = (): void => fail(new CodedError('link_closed'));
-    tls.on('error', (cause: NodeJS.ErrnoException) => fail(new CodedError(isTlsFailure(cause) ? 'link_unauthenticated' : 'link_closed', undefined, { cause })));
+    tls.on('error', (cause: NodeJS.ErrnoException) =>
+      fail(
+        new CodedError(isTlsFailure(cause) ? 'link_unauthenticated' : 'link_closed', undefined, { cause }),
+      ),
+    );
     tls.once('close', closed);
     tls.once('secureConnect', () => {
       if (!tls.isSessionReused()) return fail(new CodedError('link_unauthenticated'));

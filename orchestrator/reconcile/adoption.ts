@@ -3,6 +3,7 @@ import { isFinal } from '#task/state.ts';
 import type { Runtime } from '#runtime/runtime.ts';
 import type { CageKeeper } from '../launch/cage-keeper.ts';
 import type { Runs } from '../launch/runs.ts';
+import type { Limiter } from '../limiter/limiter.ts';
 import type { Log } from '../log.ts';
 import type { CageRow } from '../store/cages-store.ts';
 import type { Store } from '../store/store.ts';
@@ -15,6 +16,7 @@ interface Parts {
   readonly keeper: CageKeeper;
   readonly runs: Runs;
   readonly telemetry: Telemetry;
+  readonly limiter: Limiter;
   readonly organisation: string;
   readonly log: Log;
 }
@@ -62,10 +64,11 @@ export class Adoption {
   }
 
   async #takeOverAttempt(row: CageRow, taskId: string): Promise<void> {
-    const { store, keeper, runs, telemetry, organisation } = this.#parts;
+    const { store, keeper, runs, telemetry, limiter, organisation } = this.#parts;
     const task = await store.tasks.byId(organisation, taskId);
     const claw = task && (await store.claws.byId(organisation, task.claw));
     if (!task || !claw || isFinal(task.state) || task.epoch !== row.taskEpoch) return keeper.end(organisation, row.id);
+    await limiter.fence(organisation, task.id, task.epoch);
     const cage = await keeper.adopt(row);
     if (cage.hello.task?.taskId !== task.id || cage.hello.task.epoch !== task.epoch) return keeper.end(organisation, row.id);
     const run = runs.listen({ task, claw, cage, deadlineMs: remainingMs(task) });

@@ -31,5 +31,7 @@ export async function withDeadline<T>(
 /** The coded error of an aborted signal. */
 export function abortError(signal: AbortSignal | undefined, what: string): CodedError {
   const reason: unknown = signal?.reason;
-  return reason instanceof CodedError ? reason : new CodedError('runtime_aborted', { what }, { cause: reason });
+  return reason instanceof CodedError
+    ? reason
+    : new CodedError('runtime_aborted', { what }, { cause: reason });
 }

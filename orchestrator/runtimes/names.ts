@@ -7,6 +7,7 @@ const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/;
  * engine's API unescaped, so nothing else may pass.
  */
 export function checkedName(field: string, value: string): string {
-  if (!NAME.test(value)) throw new CodedError('runtime_refused', { field, reason: `must match ${NAME.source}` });
+  if (!NAME.test(value))
+    throw new CodedError('runtime_refused', { field, reason: `must match ${NAME.source}` });
   return value;
 }

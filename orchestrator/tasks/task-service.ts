@@ -81,8 +81,9 @@ export class TaskService {
     const task = await this.#task(organisation, id);
     const reply = await this.#reply(task);
     if (task.state !== 'succeeded') return { ...reply, answer: null };
-    if (!task.sealedResult) throw new CodedError('result_gone');
-    using answer = await vault.openContent({ organisation, task: id, kind: 'result' }, task.sealedResult);
+    const record = await store.tasks.sealedResult(organisation, id);
+    if (!record) throw new CodedError('result_gone');
+    using answer = await vault.openContent({ organisation, task: id, kind: 'result' }, record);
     await store.tasks.markFetched(organisation, id, new Date(Date.now() + resultFetchedMs));
     return { ...reply, answer: answer.expose().toString('utf8') };
   }

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Secret } from '#secret/secret.ts';
 import type { ShreddingKeys } from '#vault/shredding-keys.ts';
@@ -31,9 +32,18 @@ export class FileShreddingKeys implements ShreddingKeys {
     await destroyKeyFile(this.#file(id));
   }
 
-  /** The ids of all keys that are here: a sweep destroys those whose task no longer needs one. */
-  async list(): Promise<string[]> {
-    return keyFileNames(this.#dir, '');
+  /**
+   * The keys that are here, for a sweep that destroys those whose task holds no content any more. A key is made before its task's
+   * row, so a young one without a row is left alone. One that goes meanwhile is left out.
+   */
+  async list(): Promise<{ id: string; madeAtMs: number }[]> {
+    const keys = await Promise.all(
+      (await keyFileNames(this.#dir, '')).map(async (id) => {
+        const file = await stat(this.#file(id)).catch(() => undefined);
+        return file === undefined ? [] : [{ id, madeAtMs: file.mtimeMs }];
+      }),
+    );
+    return keys.flat();
   }
 
   /** An id becomes a file name, so it is held to the form of ids. */

@@ -14,7 +14,9 @@ export class Attempts {
   /** The fault that strikes this request, if one does: faults strike in their order, each for its number of times. */
   strike(key: string, messages: readonly ChatMessage[], faults: readonly Fault[]): Fault | undefined {
     if (faults.length === 0) return undefined;
-    const id = createHash('sha256').update(JSON.stringify([key, messages])).digest('base64');
+    const id = createHash('sha256')
+      .update(JSON.stringify([key, messages]))
+      .digest('base64');
     const before = this.#failed.get(id) ?? 0;
     this.#failed.delete(id);
     let reached = 0;

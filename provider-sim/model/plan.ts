@@ -3,13 +3,17 @@ import type { ProviderError } from '../provider-error.ts';
 /** A part of an answer, in the order in which it is sent. */
 export type Part =
   | { readonly kind: 'text'; readonly text: string; readonly perSecond?: number | undefined }
-  | { readonly kind: 'call'; readonly name: string; readonly args: string; readonly perSecond?: number | undefined }
+  | {
+      readonly kind: 'call';
+      readonly name: string;
+      readonly args: string;
+      readonly perSecond?: number | undefined;
+    }
   | { readonly kind: 'wait'; readonly ms: number };
 
 /** How an answer ends before its time: after so many tokens, or (undefined) in place of any answer. */
 export type Spoiler = { readonly afterTokens: number | undefined } & (
-  | { readonly kind: 'cut' }
-  | { readonly kind: 'fail'; readonly error: ProviderError }
+  { readonly kind: 'cut' } | { readonly kind: 'fail'; readonly error: ProviderError }
 );
 
 /** What the simulated model is going to do with one request. */

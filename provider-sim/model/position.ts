@@ -46,7 +46,10 @@ export function newestUserText(messages: readonly ChatMessage[]): string {
   const last = messages.findLastIndex(isUser);
   let first = last;
   while (first > 0 && isUser(messages[first - 1]!)) first--;
-  return messages.slice(Math.max(first, 0), last + 1).map(textOf).join('\n');
+  return messages
+    .slice(Math.max(first, 0), last + 1)
+    .map(textOf)
+    .join('\n');
 }
 
 function turnsAfter(messages: readonly ChatMessage[], at: number): number {

@@ -40,8 +40,14 @@ const VERBS: Record<string, (rest: string) => Line> = {
   say: (rest) => ({ steps: [say(rest)] }),
   answer: (rest) => ({ steps: [say(rest)], ends: true }),
   stream: (rest) => {
-    const [, tokens, perSecond] = read(rest, /^(\d+) tokens?(?: at ([\d.]+)\/s)?$/, '@stream N tokens [at R/s]');
-    return { steps: [{ verb: 'filler', tokens: bounded(tokens, 200_000), perSecond: optional(perSecond, rate) }] };
+    const [, tokens, perSecond] = read(
+      rest,
+      /^(\d+) tokens?(?: at ([\d.]+)\/s)?$/,
+      '@stream N tokens [at R/s]',
+    );
+    return {
+      steps: [{ verb: 'filler', tokens: bounded(tokens, 200_000), perSecond: optional(perSecond, rate) }],
+    };
   },
   'echo-key': (rest) => {
     read(rest, /^$/, '@echo-key');
@@ -57,7 +63,9 @@ const VERBS: Record<string, (rest: string) => Line> = {
     const [, amount, unit = ''] = read(rest, /^([\d.]+)\s*(ms|s|m)$/, '@wait 300ms | 3s | 1m');
     return { steps: [{ verb: 'wait', ms: Number(amount) * { ms: 1, s: 1000, m: 60_000 }[unit]! }] };
   },
-  pace: (rest) => ({ steps: [{ verb: 'pace', perSecond: rate(read(rest, /^([\d.]+)\/s$/, '@pace R/s')[1]!) }] }),
+  pace: (rest) => ({
+    steps: [{ verb: 'pace', perSecond: rate(read(rest, /^([\d.]+)\/s$/, '@pace R/s')[1]!) }],
+  }),
   fail: (rest) => {
     const form = '@fail STATUS [retry-after SECONDS] [after N tokens] [times N] [echo-key]';
     const [, status, retryAfter, after, times, echoKey] = read(
@@ -67,11 +75,23 @@ const VERBS: Record<string, (rest: string) => Line> = {
     );
     const retryAfterSeconds = optional(retryAfter, Number);
     return {
-      steps: [{ verb: 'fail', status: Number(status), retryAfterSeconds, echoKey: echoKey !== undefined, ...reach(after, times) }],
+      steps: [
+        {
+          verb: 'fail',
+          status: Number(status),
+          retryAfterSeconds,
+          echoKey: echoKey !== undefined,
+          ...reach(after, times),
+        },
+      ],
     };
   },
   cut: (rest) => {
-    const [, after, times] = read(rest, /^(?:after (\d+) tokens?)?(?:(?:^| )times (\d+))?$/, '@cut [after N tokens] [times N]');
+    const [, after, times] = read(
+      rest,
+      /^(?:after (\d+) tokens?)?(?:(?:^| )times (\d+))?$/,
+      '@cut [after N tokens] [times N]',
+    );
     return { steps: [{ verb: 'cut', ...reach(after, times) }] };
   },
   'no-usage': (rest) => {
@@ -140,17 +160,24 @@ function tool(rest: string, usage: string): Step {
   try {
     return { verb: 'tool', name, args: json === '' ? {} : (JSON.parse(json) as unknown) };
   } catch {
-    throw invalidParameter('messages', `Script: the arguments of @tool ${name} are not JSON (use @raw-tool for such).`);
+    throw invalidParameter(
+      'messages',
+      `Script: the arguments of @tool ${name} are not JSON (use @raw-tool for such).`,
+    );
   }
 }
 
-function reach(after: string | undefined, times: string | undefined): { times: number; afterTokens: number | undefined } {
+function reach(
+  after: string | undefined,
+  times: string | undefined,
+): { times: number; afterTokens: number | undefined } {
   return { times: optional(times, Number) ?? Infinity, afterTokens: optional(after, Number) };
 }
 
 function rate(text: string): number {
   const perSecond = Number(text);
-  if (!(perSecond > 0)) throw invalidParameter('messages', 'Script: a rate is a number above 0 with /s behind it.');
+  if (!(perSecond > 0))
+    throw invalidParameter('messages', 'Script: a rate is a number above 0 with /s behind it.');
   return perSecond;
 }
 

@@ -1,5 +1,12 @@
 import type { ChatRequest } from '../chat-request.ts';
-import { invalidParameter, ProviderError, rateLimited, serverError, unknownModel, wrongKey } from '../provider-error.ts';
+import {
+  invalidParameter,
+  ProviderError,
+  rateLimited,
+  serverError,
+  unknownModel,
+  wrongKey,
+} from '../provider-error.ts';
 import type { Attempts } from './attempts.ts';
 import { filler } from './filler.ts';
 import type { Part, Plan, Spoiler } from './plan.ts';
@@ -29,7 +36,8 @@ function* partsOf(steps: ScriptCall, fill: (text: string) => string, key: string
     else if (step.verb === 'wait') yield { kind: 'wait', ms: step.ms };
     else if (step.verb === 'tool')
       yield { kind: 'call', name: step.name, args: JSON.stringify(fillJson(step.args, fill)), perSecond };
-    else if (step.verb === 'raw-tool') yield { kind: 'call', name: step.name, args: fill(step.text), perSecond };
+    else if (step.verb === 'raw-tool')
+      yield { kind: 'call', name: step.name, args: fill(step.text), perSecond };
   }
 }
 
@@ -73,5 +81,8 @@ function byStatus(status: number, model: string, retryAfterSeconds: number | und
   if (status === 404) return unknownModel(model);
   if (status === 400) return invalidParameter(null, 'The script asked for this error.');
   if (status >= 500) return serverError(status, retryAfterSeconds);
-  return new ProviderError(status, { message: 'The script asked for this error.', type: 'invalid_request_error' });
+  return new ProviderError(status, {
+    message: 'The script asked for this error.',
+    type: 'invalid_request_error',
+  });
 }

@@ -26,7 +26,8 @@ export function boundOfCall(
   refuseUnbounded(parsed);
   const images = imagesOf(parsed);
   const bytes = Buffer.byteLength(body) - images.reduce((sum, url) => sum + Buffer.byteLength(url), 0);
-  const input = Math.ceil(bytes * model.tokensPerByte) + images.length * model.imageTokens + model.overheadTokens;
+  const input =
+    Math.ceil(bytes * model.tokensPerByte) + images.length * model.imageTokens + model.overheadTokens;
   const inputTokens = Math.min(input, model.contextTokens ?? input);
   const outputTokens = choicesOf(parsed) * outputLimitOf(parsed, model);
   return { inputTokens, outputTokens, total: inputTokens + outputTokens };
@@ -44,7 +45,10 @@ function outputLimitOf(parsed: Readonly<Record<string, unknown>>, model: ModelFa
   return given.length > 0 ? Math.max(...given) : model.maxOutputTokens;
 }
 
-function positive(parsed: Readonly<Record<string, unknown>>, field: 'n' | 'best_of' | 'max_tokens' | 'max_completion_tokens'): number | undefined {
+function positive(
+  parsed: Readonly<Record<string, unknown>>,
+  field: 'n' | 'best_of' | 'max_tokens' | 'max_completion_tokens',
+): number | undefined {
   const value = parsed[field];
   if (value === undefined || value === null) return undefined;
   const most = field === 'n' || field === 'best_of' ? MOST_CHOICES : 1_000_000_000;

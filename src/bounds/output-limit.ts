@@ -17,8 +17,13 @@ export function withOutputLimit(
     ...((older ?? undefined) !== undefined && { max_tokens: older }),
     ...((newer ?? undefined) !== undefined && { max_completion_tokens: newer }),
   };
-  const limited = Object.keys(limits).length > 0 ? limits : { [model.outputField]: defaultLimit(parsed, caps, model) };
-  return { ...rest, ...limited, ...(parsed.stream === true && { stream_options: withUsage(parsed.stream_options) }) };
+  const limited =
+    Object.keys(limits).length > 0 ? limits : { [model.outputField]: defaultLimit(parsed, caps, model) };
+  return {
+    ...rest,
+    ...limited,
+    ...(parsed.stream === true && { stream_options: withUsage(parsed.stream_options) }),
+  };
 }
 
 function defaultLimit(
@@ -30,4 +35,7 @@ function defaultLimit(
   return Math.max(1, Math.min(model.maxOutputTokens, Math.floor(quarter / choicesOf(parsed))));
 }
 
-const withUsage = (options: unknown): Record<string, unknown> => ({ ...record(options), include_usage: true });
+const withUsage = (options: unknown): Record<string, unknown> => ({
+  ...record(options),
+  include_usage: true,
+});

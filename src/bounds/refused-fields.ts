@@ -23,21 +23,29 @@ export function refuseUnbounded(request: Readonly<Record<string, unknown>>): voi
     if (value !== null && !BOUNDED.has(field)) throw unbounded(field, 'what this field costs is not known');
   }
   if (request.store === true) throw unbounded('store', 'the provider would keep the conversation');
-  if (list(request.modalities).some((modality) => modality !== 'text')) throw unbounded('modalities', 'only text is bounded');
+  if (list(request.modalities).some((modality) => modality !== 'text'))
+    throw unbounded('modalities', 'only text is bounded');
   for (const [index, tool] of list(request.tools).entries()) {
     const type = record(tool).type;
-    if (!TOOL_TYPES.has(type as string)) throw unbounded(`tools[${index}].type`, 'a hosted tool spends tokens unseen');
+    if (!TOOL_TYPES.has(type as string))
+      throw unbounded(`tools[${index}].type`, 'a hosted tool spends tokens unseen');
   }
-  for (const [index, message] of list(request.messages).entries()) refuseMessage(record(message), `messages[${index}]`);
+  for (const [index, message] of list(request.messages).entries())
+    refuseMessage(record(message), `messages[${index}]`);
 }
 
 function refuseMessage(message: Readonly<Record<string, unknown>>, at: string): void {
-  if (message.audio !== undefined && message.audio !== null) throw unbounded(`${at}.audio`, 'it stands for history that the provider keeps');
+  if (message.audio !== undefined && message.audio !== null)
+    throw unbounded(`${at}.audio`, 'it stands for history that the provider keeps');
   for (const [index, part] of list(message.content).entries()) {
     const type = record(part).type;
-    if (!PART_TYPES.has(type as string)) throw unbounded(`${at}.content[${index}].type`, 'only text and images are bounded');
+    if (!PART_TYPES.has(type as string))
+      throw unbounded(`${at}.content[${index}].type`, 'only text and images are bounded');
     if (type === 'image_url' && imageUrl(part) === undefined) {
-      throw unbounded(`${at}.content[${index}].image_url`, 'only data: URLs; the provider would fetch any other');
+      throw unbounded(
+        `${at}.content[${index}].image_url`,
+        'only data: URLs; the provider would fetch any other',
+      );
     }
   }
 }

@@ -96,6 +96,7 @@ export const ERRORS = {
   limit_exceeded: { message: 'The cap leaves no room for this call before its deadline.', status: 429, verdict: 'retryable' },
   limit_never_fits: { message: 'The upper bound of this call is above the cap: lower max_completion_tokens or raise the cap.', status: 400, verdict: 'final' },
   limiter_unavailable: { message: 'The limiter cannot be reached, so no call is permitted.', status: 503, verdict: 'retryable' },
+  redis_unavailable: { message: 'Redis does not answer: see details; make setup installs it, CLAWCAGE_REDIS_URL names another.', status: 503, verdict: 'retryable' },
   // the provider
   provider_unauthorized: { message: 'The provider rejected the key: rotate it with clawcage keys rotate.', status: 401, verdict: 'final' },
   provider_rate_limited: { message: 'The provider refused for its rate limit until the deadline.', status: 429, verdict: 'retryable' },

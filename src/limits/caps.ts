@@ -23,10 +23,14 @@ export function capProblems(caps: Caps): CapProblem[] {
 const RULE = `a whole number from 0 (closed) to ${LARGEST_CAP}, or left out for no cap`;
 
 const isCap = (value: unknown): boolean =>
-  value === undefined || (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= LARGEST_CAP);
+  value === undefined ||
+  (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= LARGEST_CAP);
 
 /** The limit above which this call lies even with nothing else counted, or undefined: such a call never fits. */
-export function limitNeverMet(caps: Caps, asked: { requests: number; tokens: number }): LimitName | undefined {
+export function limitNeverMet(
+  caps: Caps,
+  asked: { requests: number; tokens: number },
+): LimitName | undefined {
   if (caps.requestsPerMinute !== undefined && asked.requests > caps.requestsPerMinute) return 'requests';
   if (caps.tokensPerMinute !== undefined && asked.tokens > caps.tokensPerMinute) return 'tokens';
   return undefined;
@@ -38,7 +42,9 @@ export function limitInTheWay(
   counted: { requests: number; tokens: number },
   asked: { requests: number; tokens: number },
 ): LimitName | undefined {
-  if (caps.requestsPerMinute !== undefined && counted.requests + asked.requests > caps.requestsPerMinute) return 'requests';
-  if (caps.tokensPerMinute !== undefined && counted.tokens + asked.tokens > caps.tokensPerMinute) return 'tokens';
+  if (caps.requestsPerMinute !== undefined && counted.requests + asked.requests > caps.requestsPerMinute)
+    return 'requests';
+  if (caps.tokensPerMinute !== undefined && counted.tokens + asked.tokens > caps.tokensPerMinute)
+    return 'tokens';
   return undefined;
 }

@@ -75,7 +75,9 @@ export class LogModel {
     if (never) return this.#leave(request.call, { kind: 'never', ...never });
 
     const head = this.#line(request.line, now)[0];
-    const denial = firstLimit(request.levels, (level) => limitInTheWay(level, this.counted(level.id, now), request));
+    const denial = firstLimit(request.levels, (level) =>
+      limitInTheWay(level, this.counted(level.id, now), request),
+    );
     if ((head === undefined || head.call === request.call) && !denial) return this.#grant(request, now);
     return {
       kind: 'wait',
@@ -128,7 +130,14 @@ export class LogModel {
   #grant(request: ModelRequest, now: number): ModelAnswer {
     const { tokens, requests, levels } = request;
     const ids = levels.map(({ id }) => id);
-    this.#calls.set(request.call, { permittedAt: now, reserved: tokens, levels: ids, tokens, requests, settled: false });
+    this.#calls.set(request.call, {
+      permittedAt: now,
+      reserved: tokens,
+      levels: ids,
+      tokens,
+      requests,
+      settled: false,
+    });
     return this.#leave(request.call, { kind: 'granted', sendWithinMs: SEND_WITHIN_MS });
   }
 
@@ -148,7 +157,8 @@ export class LogModel {
   /** The first moment at which every level has room, if nothing is settled before. */
   #roomAt(request: ModelRequest, now: number): number {
     const fits = (at: number): boolean =>
-      firstLimit(request.levels, (level) => limitInTheWay(level, this.counted(level.id, at), request)) === undefined;
+      firstLimit(request.levels, (level) => limitInTheWay(level, this.counted(level.id, at), request)) ===
+      undefined;
     const ends = [...this.#calls.values()].flatMap(charges).map(({ expires }) => expires);
     const moments = [now, ...ends.filter((end) => end > now).sort((a, b) => a - b)];
     return moments.find(fits) ?? Number.NaN;

@@ -17,7 +17,10 @@ export function usageCounts(usage: unknown): UsageCounts | undefined {
     inputTokens,
     cachedTokens: Math.min(inputTokens, count(record(reported.prompt_tokens_details).cached_tokens) ?? 0),
     outputTokens,
-    reasoningTokens: Math.min(outputTokens, count(record(reported.completion_tokens_details).reasoning_tokens) ?? 0),
+    reasoningTokens: Math.min(
+      outputTokens,
+      count(record(reported.completion_tokens_details).reasoning_tokens) ?? 0,
+    ),
     totalTokens: Math.max(total ?? 0, inputTokens + outputTokens),
   };
 }

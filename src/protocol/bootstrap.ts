@@ -1,4 +1,4 @@
-import { z } from 'zod/mini';
+import * as z from 'zod/mini';
 
 /** How a process reaches the gate: a Unix socket (Docker's cages) or an address (controllers; Kubernetes' cages). */
 export const gateAddress = z.union([

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
-import { z } from 'zod/mini';
+import * as z from 'zod/mini';
 import { CodedError } from '#errors/coded-error.ts';
 
 /**

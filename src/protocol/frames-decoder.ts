@@ -38,7 +38,9 @@ export class FrameDecoder {
 
   /** The bytes of the present frame as far as its size is known: its length field first, then all of it. */
   #wanted(): number {
-    return this.#filled < FRAME_LENGTH_BYTES ? FRAME_LENGTH_BYTES : FRAME_LENGTH_BYTES + this.#buffer.readUInt32BE(0);
+    return this.#filled < FRAME_LENGTH_BYTES
+      ? FRAME_LENGTH_BYTES
+      : FRAME_LENGTH_BYTES + this.#buffer.readUInt32BE(0);
   }
 
   #fill(chunk: Uint8Array): Uint8Array {
@@ -54,7 +56,9 @@ export class FrameDecoder {
   #checkLength(): void {
     const length = this.#buffer.readUInt32BE(0);
     if (length > FRAME_LIMIT - FRAME_LENGTH_BYTES) {
-      this.#fail(new CodedError('link_frame_too_large', { bytes: length + FRAME_LENGTH_BYTES, limit: FRAME_LIMIT }));
+      this.#fail(
+        new CodedError('link_frame_too_large', { bytes: length + FRAME_LENGTH_BYTES, limit: FRAME_LIMIT }),
+      );
     } else if (length < FRAME_HEAD_BYTES) this.#fail(invalid('length'));
   }
 
@@ -90,9 +94,13 @@ function readFrame(bytes: Buffer): Frame | CodedError {
     case FRAME_KINDS.ack:
       return body.length === 0 ? { kind: 'ack', seq } : invalid('ack');
     case FRAME_KINDS.handshake:
-      return seq === 0 ? withPayload(body, (payload) => ({ kind: 'handshake', payload })) : invalid('sequence');
+      return seq === 0
+        ? withPayload(body, (payload) => ({ kind: 'handshake', payload }))
+        : invalid('sequence');
     case FRAME_KINDS.message:
-      return seq > 0 ? withPayload(body, (payload) => ({ kind: 'message', seq, payload })) : invalid('sequence');
+      return seq > 0
+        ? withPayload(body, (payload) => ({ kind: 'message', seq, payload }))
+        : invalid('sequence');
     default:
       return invalid('kind');
   }

@@ -1,4 +1,4 @@
-import { z } from 'zod/mini';
+import * as z from 'zod/mini';
 import { CodedError, fromBody } from '#errors/coded-error.ts';
 
 /** The path and the upgrade token of the request that offers a link to the gate (role `link`) or attaches to one (role `controller`). */

@@ -1,7 +1,15 @@
 import { CodedError, toCodedError } from '#errors/coded-error.ts';
 import type { DecodedFrame } from './frames-decoder.ts';
 import { LinkConnection, type LinkTransport } from './link-connection.ts';
-import { PROTOCOL_VERSION, resumeMessage, toCage, type FromCage, type HelloMessage, type ResumeMessage, type ToCage } from './link-messages.ts';
+import {
+  PROTOCOL_VERSION,
+  resumeMessage,
+  toCage,
+  type FromCage,
+  type HelloMessage,
+  type ResumeMessage,
+  type ToCage,
+} from './link-messages.ts';
 import type { OutboxLimits } from './link-outbox.ts';
 import { LinkSession } from './link-session.ts';
 import { messageParser } from './link-parse.ts';
@@ -47,7 +55,10 @@ export class CageSession {
     });
   }
 
-  get session(): Pick<LinkSession<FromCage, ToCage>, 'send' | 'acknowledged' | 'keepAlive' | 'close' | 'outbox' | 'connection'> {
+  get session(): Pick<
+    LinkSession<FromCage, ToCage>,
+    'send' | 'acknowledged' | 'keepAlive' | 'close' | 'outbox' | 'connection'
+  > {
     return this.#session;
   }
 
@@ -86,7 +97,8 @@ export class CageSession {
     this.#epoch = resume.epoch;
     this.#claim = connection;
     if (fresh) this.#session.restartInbox(0);
-    if (fresh && previous !== undefined) this.#refuse(previous, new CodedError('link_superseded', { epoch: resume.epoch }));
+    if (fresh && previous !== undefined)
+      this.#refuse(previous, new CodedError('link_superseded', { epoch: resume.epoch }));
     previous?.close();
     void this.#welcome(connection, fresh);
   }
@@ -125,10 +137,15 @@ function parseResume(payload: unknown): ResumeMessage {
   const versions = (payload as { versions?: unknown } | null)?.versions;
   // Asked first, since a later version's `resume` may have another form.
   if (Array.isArray(versions) && !versions.includes(PROTOCOL_VERSION)) {
-    throw new CodedError('link_version', { offered: versions.filter(Number.isSafeInteger).slice(0, 16), spoken: [PROTOCOL_VERSION] });
+    throw new CodedError('link_version', {
+      offered: versions.filter(Number.isSafeInteger).slice(0, 16),
+      spoken: [PROTOCOL_VERSION],
+    });
   }
   const parsed = resumeMessage.safeParse(payload);
-  const numbers = parsed.success && [parsed.data.epoch, parsed.data.lastSeq].every((n) => Number.isSafeInteger(n) && n >= 0);
+  const numbers =
+    parsed.success &&
+    [parsed.data.epoch, parsed.data.lastSeq].every((n) => Number.isSafeInteger(n) && n >= 0);
   if (!parsed.success || !numbers) throw new CodedError('link_message_unknown', { handshake: true });
   return parsed.data;
 }

@@ -1,4 +1,4 @@
-import { CodedError, toCodedError } from '#errors/coded-error.ts';
+import { toCodedError, type CodedError } from '#errors/coded-error.ts';
 import { FrameDecoder, type DecodedFrame } from './frames-decoder.ts';
 import { encodeFrame } from './frames.ts';
 

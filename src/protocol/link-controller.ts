@@ -1,4 +1,4 @@
-import { z } from 'zod/mini';
+import * as z from 'zod/mini';
 import { CodedError, fromBody } from '#errors/coded-error.ts';
 import type { DecodedFrame } from './frames-decoder.ts';
 import { LinkConnection, type LinkTransport } from './link-connection.ts';
@@ -46,7 +46,10 @@ export class ControllerSession {
     });
   }
 
-  get session(): Pick<LinkSession<ToCage, FromCage>, 'send' | 'acknowledged' | 'keepAlive' | 'close' | 'inbox' | 'outbox' | 'connection'> {
+  get session(): Pick<
+    LinkSession<ToCage, FromCage>,
+    'send' | 'acknowledged' | 'keepAlive' | 'close' | 'inbox' | 'outbox' | 'connection'
+  > {
     return this.#session;
   }
 
@@ -72,7 +75,8 @@ export class ControllerSession {
     if (frame.kind !== 'handshake') return this.#session.take(connection, frame);
     const answer = parseAnswer(frame.payload);
     if (answer.type === 'refuse') throw fromBody({ code: answer.error.code, details: answer.error.details });
-    if (this.#session.connection === connection) throw new CodedError('link_frame_invalid', { part: 'order' });
+    if (this.#session.connection === connection)
+      throw new CodedError('link_frame_invalid', { part: 'order' });
     this.#greet(connection, answer);
   }
 

@@ -44,7 +44,8 @@ export class LinkInbox<In> {
   /** Errors: `link_sequence` where messages before this one are missing; `parse`'s. What came before is ignored. */
   accept(seq: number, bytes: number, parse: () => In): void {
     if (seq <= this.#accepted) return;
-    if (seq !== this.#accepted + 1) throw new CodedError('link_sequence', { expected: this.#accepted + 1, received: seq });
+    if (seq !== this.#accepted + 1)
+      throw new CodedError('link_sequence', { expected: this.#accepted + 1, received: seq });
     const message = parse();
     this.#accepted = seq;
     this.#queue.push({ seq, message, bytes });

@@ -1,4 +1,4 @@
-import { z } from 'zod/mini';
+import * as z from 'zod/mini';
 
 /**
  * What is said over the link once frames, sequence and acknowledgement are taken away (see frames.ts). JSON, UTF-8.
@@ -98,7 +98,11 @@ export const toCage = z.discriminatedUnion('type', [
     ]),
   }),
   /** Ends the task: SIGTERM to the agent, after `graceMs` SIGKILL; the cage answers with `result`. */
-  z.strictObject({ type: z.literal('cancel'), reason: z.enum(['cancelled', 'timed_out']), graceMs: z.number() }),
+  z.strictObject({
+    type: z.literal('cancel'),
+    reason: z.enum(['cancelled', 'timed_out']),
+    graceMs: z.number(),
+  }),
   z.strictObject({ type: z.literal('ping'), id: z.number() }),
   /** Nothing more is wanted of this cage: it exits. */
   z.strictObject({ type: z.literal('end') }),
@@ -112,7 +116,13 @@ export const agentEvent = z.discriminatedUnion('kind', [
   /** A piece of the answer's text, in order. */
   z.strictObject({ kind: z.literal('text'), text: z.string() }),
   z.strictObject({ kind: z.literal('tool_call'), id: z.string(), name: z.string(), arguments: z.string() }),
-  z.strictObject({ kind: z.literal('tool_result'), id: z.string(), name: z.string(), ok: z.boolean(), output: z.string() }),
+  z.strictObject({
+    kind: z.literal('tool_result'),
+    id: z.string(),
+    name: z.string(),
+    ok: z.boolean(),
+    output: z.string(),
+  }),
   /** A step of the loop begins; or why nothing moves (`waiting for a permit`). */
   z.strictObject({ kind: z.literal('status'), status: z.string() }),
 ]);

@@ -99,7 +99,8 @@ export class LinkSession<Out, In> {
   /** A message or an acknowledgement that came over `connection`. Errors: `link_sequence`, `link_message_unknown`, `link_frame_invalid`. */
   take(connection: LinkConnection, frame: DecodedFrame): void {
     if (connection !== this.#connection) throw new CodedError('link_frame_invalid', { part: 'order' });
-    if (frame.kind === 'message') this.#inbox.accept(frame.seq, frame.bytes, () => this.#parse(frame.payload));
+    if (frame.kind === 'message')
+      this.#inbox.accept(frame.seq, frame.bytes, () => this.#parse(frame.payload));
     if (frame.kind === 'ack') {
       this.peerHandled(frame.seq);
       this.#flush();
@@ -127,6 +128,7 @@ export class LinkSession<Out, In> {
   #flush(): void {
     const connection = this.connection;
     if (connection === undefined) return;
-    for (let bytes = this.#outbox.next(); bytes !== undefined; bytes = this.#outbox.next()) connection.write(bytes);
+    for (let bytes = this.#outbox.next(); bytes !== undefined; bytes = this.#outbox.next())
+      connection.write(bytes);
   }
 }

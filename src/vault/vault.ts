@@ -26,11 +26,11 @@ const ofContent = ({ organisation, task, kind }: ContentBinding): Binding => ({
  */
 export class Vault {
   readonly #keks: KekProvider;
-  readonly #shreddingKeys: ShreddingKeys;
+  readonly #shredding: ShreddingKeys;
 
-  constructor(parts: { keks: KekProvider; shreddingKeys: ShreddingKeys }) {
+  constructor(parts: { keks: KekProvider; shredding: ShreddingKeys }) {
     this.#keks = parts.keks;
-    this.#shreddingKeys = parts.shreddingKeys;
+    this.#shredding = parts.shredding;
   }
 
   async sealKey(binding: KeyBinding, key: Secret): Promise<Buffer> {
@@ -69,7 +69,7 @@ export class Vault {
   async sealContent(binding: ContentBinding, plaintext: Secret | Buffer): Promise<Buffer> {
     using key =
       binding.kind === 'input'
-        ? await this.#shreddingKeys.create(binding.task)
+        ? await this.#shredding.create(binding.task)
         : await this.#shreddingKey(binding.task);
     const bytes = plaintext instanceof Secret ? plaintext.expose() : plaintext;
     return sealRecord({ wrapper: 'shredding', version: 0, key }, ofContent(binding), bytes);
@@ -84,7 +84,7 @@ export class Vault {
 
   /** Destroys the key of a task's input and result, and with it every copy of both. May be repeated. */
   async shred(task: string): Promise<void> {
-    await this.#shreddingKeys.destroy(task);
+    await this.#shredding.destroy(task);
   }
 
   async #rewrap(binding: Binding, record: Buffer): Promise<Buffer> {
@@ -106,7 +106,7 @@ export class Vault {
   }
 
   async #shreddingKey(task: string): Promise<Secret> {
-    const key = await this.#shreddingKeys.get(task);
+    const key = await this.#shredding.get(task);
     if (key === undefined) throw new CodedError('vault_shredded');
     return key;
   }

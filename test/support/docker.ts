@@ -1,4 +1,6 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import Docker from 'dockerode';
 import type { Runtime } from '#runtime/runtime.ts';
 import { DockerRuntime, type DockerRuntimeOptions } from '../../orchestrator/runtimes/docker/index.ts';
@@ -34,7 +36,13 @@ export async function testInstall(): Promise<TestInstall> {
     gatePublicKeyPem,
     runtime(overrides = {}) {
       const images = { cage: image, gate: image };
-      const runtime = new DockerRuntime({ install: id, images, gatePublicKeyPem, gateAllowHosts: [], ...overrides });
+      const runtime = new DockerRuntime({
+        install: id,
+        images,
+        gatePublicKeyPem,
+        gateAllowHosts: [],
+        ...overrides,
+      });
       runtimes.push(runtime);
       return runtime;
     },
@@ -49,7 +57,9 @@ export async function testInstall(): Promise<TestInstall> {
 export async function removeInstall(docker: Docker, install: string): Promise<void> {
   const filters = { label: [`${LABEL_INSTALL}=${install}`] };
   const containers = await docker.listContainers({ all: true, filters });
-  await Promise.all(containers.map(({ Id }) => docker.getContainer(Id).remove({ force: true, v: true }).catch(goneIsFine)));
+  await Promise.all(
+    containers.map(({ Id }) => docker.getContainer(Id).remove({ force: true, v: true }).catch(goneIsFine)),
+  );
   const { Volumes: volumes } = await docker.listVolumes({ filters });
   await Promise.all((volumes ?? []).map(({ Name }) => docker.getVolume(Name).remove().catch(goneIsFine)));
 }
@@ -58,9 +68,11 @@ export async function removeInstall(docker: Docker, install: string): Promise<vo
 async function removeStale(docker: Docker): Promise<void> {
   const containers = await docker.listContainers({ all: true, filters: { label: [LABEL_INSTALL] } });
   const stale = containers.filter(
-    ({ Labels, Created }) => Labels[LABEL_INSTALL]?.startsWith(PREFIX) && Date.now() - Created * 1000 > STALE_MS,
+    ({ Labels, Created }) =>
+      Labels[LABEL_INSTALL]?.startsWith(PREFIX) && Date.now() - Created * 1000 > STALE_MS,
   );
-  for (const install of new Set(stale.map(({ Labels }) => Labels[LABEL_INSTALL]!))) await removeInstall(docker, install);
+  for (const install of new Set(stale.map(({ Labels }) => Labels[LABEL_INSTALL]!)))
+    await removeInstall(docker, install);
 }
 
 function goneIsFine(error: unknown): void {
@@ -75,6 +87,26 @@ export async function reportOf(
 ): Promise<{ bytes: number; sha256: string; env: Record<string, string> }> {
   const { controller } = runtime.gate();
   if (!('port' in controller)) throw new Error('the gate of the tests is reached over TCP');
-  const answer = await fetch(`http://${controller.host}:${controller.port}/reports/${cageId}`, { signal: AbortSignal.timeout(20_000) });
+  const answer = await fetch(`http://${controller.host}:${controller.port}/reports/${cageId}`, {
+    signal: AbortSignal.timeout(20_000),
+  });
   return (await answer.json()) as { bytes: number; sha256: string; env: Record<string, string> };
+}
+
+/**
+ * Runs JavaScript in a container of the scratch image, as the user and with the rights that its processes have, and returns what the script
+ * resolves to. The script is the body of an async function.
+ */
+export async function evaluateIn(docker: Docker, container: string, script: string): Promise<unknown> {
+  const program = `(async () => {${script}})().then((value) => process.stdout.write(JSON.stringify(value ?? null)))`;
+  const exec = await docker
+    .getContainer(container)
+    .exec({ Cmd: ['/bin/node', '-e', program], AttachStdout: true, AttachStderr: true });
+  const stream = await exec.start({});
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  docker.modem.demuxStream(stream, stdout, stderr);
+  stream.on('end', () => (stdout.end(), stderr.end()));
+  const [out, errors] = await Promise.all([text(stdout), text(stderr)]);
+  if (out === '') throw new Error(`the script in ${container} said nothing: ${errors}`);
+  return JSON.parse(out);
 }

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis, type RedisOptions } from 'ioredis';
+import { Redis } from 'ioredis';
+import type { ClientOptions } from '../../orchestrator/redis/start-redis.ts';
 
 /**
  * A real Redis of the test's own on a Unix socket in a temporary folder: nothing of it is shared with another test.
@@ -27,7 +28,9 @@ export class TestRedis {
   }
 
   async start(): Promise<void> {
-    const durability = this.#durable ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no'];
+    const durability = this.#durable
+      ? ['--appendonly', 'yes', '--appendfsync', 'always']
+      : ['--appendonly', 'no'];
     const place = ['--port', '0', '--unixsocket', this.socket, '--dir', this.folder, '--save', ''];
     this.#child = spawn('redis-server', [...place, ...durability], { stdio: 'ignore' });
     const probe = this.#client({ maxRetriesPerRequest: null, retryStrategy: () => 20 });
@@ -36,7 +39,7 @@ export class TestRedis {
   }
 
   /** A client that is closed with the server. */
-  connect(options: RedisOptions = {}): Redis {
+  connect(options: ClientOptions = {}): Redis {
     const client = this.#client({ maxRetriesPerRequest: null, ...options });
     this.#clients.push(client);
     return client;
@@ -71,8 +74,8 @@ export class TestRedis {
     await gone;
   }
 
-  #client(options: RedisOptions): Redis {
-    const client = new Redis({ path: this.socket, ...options });
+  #client(options: ClientOptions): Redis {
+    const client = new Redis(this.socket, options);
     // A client without a listener prints every refused connection, and refusing is what some tests are about.
     client.on('error', () => undefined);
     return client;

@@ -14,7 +14,11 @@ const PROGRAM = fileURLToPath(new URL('scratch-image/scratch.mjs', import.meta.u
  * `scratch-image/scratch.mjs`, which is a cage or a gate. It lets the runtimes be tested without the real images.
  */
 export async function scratchImage(): Promise<string> {
-  const content = createHash('sha256').update(process.version).update(await readFile(PROGRAM)).update(RECIPE).digest('hex');
+  const content = createHash('sha256')
+    .update(process.version)
+    .update(await readFile(PROGRAM))
+    .update(RECIPE)
+    .digest('hex');
   const name = `clawcage-test-scratch:${content.slice(0, 16)}`;
   const known = await run('docker', ['image', 'inspect', name]).then(
     () => true,
@@ -33,7 +37,8 @@ async function make(name: string): Promise<void> {
     await place(process.execPath, root, '/bin/node');
     await place(PROGRAM, root, '/scratch.mjs');
     for (const library of await librariesOf(process.execPath)) await place(library, root, library);
-    for (const folder of ['work', 'tmp', 'run', 'run/gate', 'proc', 'sys', 'dev', 'etc']) await mkdir(join(root, folder), { recursive: true });
+    for (const folder of ['work', 'tmp', 'run', 'run/gate', 'proc', 'sys', 'dev', 'etc'])
+      await mkdir(join(root, folder), { recursive: true });
     const archive = join(work, 'image.tar');
     const tar = ['--numeric-owner', '--dereference', '-C', root, '-f', archive];
     await run('tar', ['--create', '--owner=0', '--group=0', '--exclude=./run/gate', ...tar, '.']);

@@ -124,7 +124,14 @@ class ServedLink implements CageLink {
     let backoffMs = FIRST_BACKOFF_MS;
     while (!signal.aborted) {
       try {
-        const stream = await gateRequest({ gate, capability, method: 'GET', path: GATE_LINK_PATH, upgrade: GATE_LINK_UPGRADE, signal });
+        const stream = await gateRequest({
+          gate,
+          capability,
+          method: 'GET',
+          path: GATE_LINK_PATH,
+          upgrade: GATE_LINK_UPGRADE,
+          signal,
+        });
         backoffMs = FIRST_BACKOFF_MS;
         this.#taken(stream);
       } catch (error) {
@@ -154,7 +161,9 @@ class ServedLink implements CageLink {
     const stalled = watchStall(session.outbox, this.#pulse.silenceMs);
     const pulse = setInterval(() => {
       if (session.connection === connection) session.keepAlive();
-      const silent = !tls.isPaused() && performance.now() - heardMs > this.#pulse.silenceMs;
+      // Nothing is heard of a stream that is not read.
+      if (tls.isPaused()) heardMs = performance.now();
+      const silent = performance.now() - heardMs > this.#pulse.silenceMs;
       if (silent || stalled()) tls.destroy();
     }, this.#pulse.pulseMs);
     tls.on('error', () => undefined);

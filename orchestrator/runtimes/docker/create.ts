@@ -70,7 +70,9 @@ async function bringUp(request: CreateRequest, id: string): Promise<CageInfo> {
 
 /** Stdin is attached before the start, so that the process cannot find it closed. */
 async function start({ engine, spec, bootstrap, signal }: CreateRequest, id: string): Promise<CageInfo> {
-  const stdin = await engine.act('attach', signal, (docker, abortSignal) => attachStdin(docker, id, abortSignal));
+  const stdin = await engine.act('attach', signal, (docker, abortSignal) =>
+    attachStdin(docker, id, abortSignal),
+  );
   // Between here and `deliver` a broken stream has no other listener; `deliver` then fails on it.
   stdin.on('error', () => undefined);
   const line = Buffer.concat([bootstrap, Buffer.from('\n')]);
@@ -88,7 +90,11 @@ async function start({ engine, spec, bootstrap, signal }: CreateRequest, id: str
     line.fill(0);
   }
   const inspection = await inspectByName(engine, id, signal);
-  if (!inspection) throw new CodedError('cage_start_failed', { cageId: spec.cageId, reason: 'it was removed while it started' });
+  if (!inspection)
+    throw new CodedError('cage_start_failed', {
+      cageId: spec.cageId,
+      reason: 'it was removed while it started',
+    });
   return fromInspection(inspection);
 }
 
@@ -104,7 +110,13 @@ function notStarted(error: unknown, cageId: string): CodedError {
  * cage made anew. It is given `leftoverMs` first, since another caller may be about to start it; and it is removed only if it
  * still does not run then.
  */
-async function whatStands({ engine, install, spec, leftoverMs, signal }: CreateRequest): Promise<CageInfo | undefined> {
+async function whatStands({
+  engine,
+  install,
+  spec,
+  leftoverMs,
+  signal,
+}: CreateRequest): Promise<CageInfo | undefined> {
   const waitUntil = performance.now() + leftoverMs;
   for (;;) {
     const found = await findCage(engine, install, spec.cageId, signal);
@@ -112,7 +124,8 @@ async function whatStands({ engine, install, spec, leftoverMs, signal }: CreateR
     if (!found.own) throw new CodedError('cage_foreign', { cageId: spec.cageId });
     const cage = fromInspection(found.inspection);
     if (cage.state !== 'created') return cage;
-    if (performance.now() >= waitUntil && (await removeUnlessRunning(engine, found.inspection.Id, signal))) return undefined;
+    if (performance.now() >= waitUntil && (await removeUnlessRunning(engine, found.inspection.Id, signal)))
+      return undefined;
     await delay(POLL_MS, undefined, signal ? { signal } : {}).catch(() => {
       throw abortError(signal, 'create');
     });

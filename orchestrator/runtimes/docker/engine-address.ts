@@ -59,6 +59,10 @@ function readPem(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new CodedError('config_invalid', { field: 'DOCKER_CERT_PATH', reason: `cannot read ${path}` }, { cause });
+    throw new CodedError(
+      'config_invalid',
+      { field: 'DOCKER_CERT_PATH', reason: `cannot read ${path}` },
+      { cause },
+    );
   }
 }

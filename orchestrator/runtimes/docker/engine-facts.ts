@@ -21,5 +21,6 @@ export function checkEngine(facts: EngineFacts): void {
   if (facts.MemoryLimit === false) missing.push('memory limits');
   if (facts.CpuCfsQuota === false) missing.push('CPU limits');
   if (facts.PidsLimit === false) missing.push('pids limits');
-  if (missing.length > 0) throw new CodedError('runtime_unsupported', { reason: `the engine lacks ${missing.join(', ')}` });
+  if (missing.length > 0)
+    throw new CodedError('runtime_unsupported', { reason: `the engine lacks ${missing.join(', ')}` });
 }

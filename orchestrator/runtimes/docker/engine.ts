@@ -22,11 +22,19 @@ export class Engine {
     this.#timeouts = { ...ENGINE_TIMEOUTS, ...timeouts };
   }
 
-  ask<T>(what: string, signal: AbortSignal | undefined, run: (docker: Docker, abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+  ask<T>(
+    what: string,
+    signal: AbortSignal | undefined,
+    run: (docker: Docker, abortSignal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     return this.#call(what, this.#timeouts.askMs, signal, run);
   }
 
-  act<T>(what: string, signal: AbortSignal | undefined, run: (docker: Docker, abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+  act<T>(
+    what: string,
+    signal: AbortSignal | undefined,
+    run: (docker: Docker, abortSignal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     return this.#call(what, this.#timeouts.actMs, signal, run);
   }
 

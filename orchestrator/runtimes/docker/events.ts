@@ -26,7 +26,12 @@ export function endedCages(engine: Engine, install: string, signal: AbortSignal)
   return channel;
 }
 
-async function follow(engine: Engine, install: string, channel: EndedChannel, signal: AbortSignal): Promise<void> {
+async function follow(
+  engine: Engine,
+  install: string,
+  channel: EndedChannel,
+  signal: AbortSignal,
+): Promise<void> {
   const reader = new EndedReader(Date.now());
   let pauseMs = FIRST_PAUSE_MS;
   while (!signal.aborted) {
@@ -46,19 +51,31 @@ async function follow(engine: Engine, install: string, channel: EndedChannel, si
 }
 
 async function open(engine: Engine, install: string, since: string, signal: AbortSignal): Promise<Readable> {
-  const filters = { type: ['container'], event: ['die', 'oom'], label: [`${LABEL_INSTALL}=${install}`, LABEL_CAGE] };
+  const filters = {
+    type: ['container'],
+    event: ['die', 'oom'],
+    label: [`${LABEL_INSTALL}=${install}`, LABEL_CAGE],
+  };
   // A signal of its own: the call's deadline is for the answer, not for the stream that follows it.
   const connection = new AbortController();
   try {
     const options = { since, filters, abortSignal: connection.signal };
-    return await engine.ask('events', signal, async (docker) => (await docker.getEvents(options as object)) as Readable);
+    return await engine.ask(
+      'events',
+      signal,
+      async (docker) => (await docker.getEvents(options as object)) as Readable,
+    );
   } catch (error) {
     connection.abort();
     throw error;
   }
 }
 
-async function readLines(stream: Readable, signal: AbortSignal, onLine: (line: string) => void): Promise<void> {
+async function readLines(
+  stream: Readable,
+  signal: AbortSignal,
+  onLine: (line: string) => void,
+): Promise<void> {
   const stop = (): void => void stream.destroy();
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
@@ -97,7 +114,11 @@ export class EndedReader {
     if (event.Action === 'oom') this.#outOfMemory.add(id);
     if (event.Action !== 'die') return undefined;
     const exitCode = Number(attributes['exitCode'] ?? Number.NaN);
-    return { cageId, exitCode: Number.isInteger(exitCode) ? exitCode : undefined, outOfMemory: this.#outOfMemory.delete(id) };
+    return {
+      cageId,
+      exitCode: Number.isInteger(exitCode) ? exitCode : undefined,
+      outOfMemory: this.#outOfMemory.delete(id),
+    };
   }
 
   /** From the text, since a time in nanoseconds is beyond the exact integers of a JSON number. */

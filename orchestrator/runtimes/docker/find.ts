@@ -8,7 +8,12 @@ export interface Found {
   readonly inspection: Docker.ContainerInspectInfo;
 }
 
-export async function findCage(engine: Engine, install: string, cageId: string, signal?: AbortSignal): Promise<Found | undefined> {
+export async function findCage(
+  engine: Engine,
+  install: string,
+  cageId: string,
+  signal?: AbortSignal,
+): Promise<Found | undefined> {
   const inspection = await inspectByName(engine, cageName(install, cageId), signal);
   if (!inspection) return undefined;
   // The name alone proves nothing: "a-b" and "c" make the same name as "a" and "b-c", and anybody may give a container any name.
@@ -16,6 +21,12 @@ export async function findCage(engine: Engine, install: string, cageId: string, 
   return { own: ofInstall === install && ofCage === cageId, inspection };
 }
 
-export function inspectByName(engine: Engine, name: string, signal?: AbortSignal): Promise<Docker.ContainerInspectInfo | undefined> {
-  return engine.ask('inspect', signal, (docker, abortSignal) => docker.getContainer(name).inspect({ abortSignal }).catch(unless(404)));
+export function inspectByName(
+  engine: Engine,
+  name: string,
+  signal?: AbortSignal,
+): Promise<Docker.ContainerInspectInfo | undefined> {
+  return engine.ask('inspect', signal, (docker, abortSignal) =>
+    docker.getContainer(name).inspect({ abortSignal }).catch(unless(404)),
+  );
 }

@@ -8,7 +8,17 @@ import { inspectByName } from './find.ts';
 import { freePort } from './free-port.ts';
 import { requireImage } from './images.ts';
 import { removeContainer } from './remove.ts';
-import { GATE_PORT, gateHash, gateName, gateOptions, gateVolume, LABEL_GATE, LABEL_INSTALL, volumeOptions, type GateSpec } from './spec.ts';
+import {
+  GATE_PORT,
+  gateHash,
+  gateName,
+  gateOptions,
+  gateVolume,
+  LABEL_GATE,
+  LABEL_INSTALL,
+  volumeOptions,
+  type GateSpec,
+} from './spec.ts';
 
 const POLL_MS = 50;
 const PORT_TRIES = 5;
@@ -61,7 +71,9 @@ export class GateContainer {
     const found = await this.#inspect(signal);
     if (found && isOf(install, found)) await removeContainer(this.#engine, found.Id, signal);
     const filters = { label: [`${LABEL_INSTALL}=${install}`] };
-    const { Volumes: volumes } = await this.#engine.ask('volumes', signal, (docker, abortSignal) => docker.listVolumes({ filters, abortSignal }));
+    const { Volumes: volumes } = await this.#engine.ask('volumes', signal, (docker, abortSignal) =>
+      docker.listVolumes({ filters, abortSignal }),
+    );
     for (const { Name: name } of volumes ?? []) {
       await this.#engine.act('remove volume', signal, async (docker, abortSignal) => {
         await docker.getVolume(name).remove({ abortSignal }).catch(goneIsFine);
@@ -76,18 +88,25 @@ export class GateContainer {
   /** Creating a volume that is there already is no error, whoever made it. */
   async #ensureVolume(signal?: AbortSignal): Promise<void> {
     const { install } = this.#spec;
-    await this.#engine.act('volume', signal, (docker, abortSignal) => docker.createVolume({ ...volumeOptions(install), abortSignal }));
-    const volume = await this.#engine.ask('volume', signal, (docker, abortSignal) => docker.getVolume(gateVolume(install)).inspect({ abortSignal }));
-    if (volume.Labels?.[LABEL_INSTALL] !== install) throw new CodedError('cage_foreign', { volume: gateVolume(install) });
+    await this.#engine.act('volume', signal, (docker, abortSignal) =>
+      docker.createVolume({ ...volumeOptions(install), abortSignal }),
+    );
+    const volume = await this.#engine.ask('volume', signal, (docker, abortSignal) =>
+      docker.getVolume(gateVolume(install)).inspect({ abortSignal }),
+    );
+    if (volume.Labels?.[LABEL_INSTALL] !== install)
+      throw new CodedError('cage_foreign', { volume: gateVolume(install) });
   }
 
   /** A gate with the wanted options, running or started now; what is ours and has others is removed. */
   async #standing(imageId: string, signal?: AbortSignal): Promise<Docker.ContainerInspectInfo | undefined> {
     const found = await this.#inspect(signal);
     if (!found) return undefined;
-    if (!isOf(this.#spec.install, found)) throw new CodedError('cage_foreign', { container: gateName(this.#spec.install) });
+    if (!isOf(this.#spec.install, found))
+      throw new CodedError('cage_foreign', { container: gateName(this.#spec.install) });
     const asWanted = found.Config.Labels[LABEL_GATE] === gateHash(this.#spec, imageId);
-    if (asWanted && (found.State.Running || (await this.#start(found.Id, signal)) === undefined)) return found;
+    if (asWanted && (found.State.Running || (await this.#start(found.Id, signal)) === undefined))
+      return found;
     await removeContainer(this.#engine, found.Id, signal);
     return undefined;
   }
@@ -104,7 +123,10 @@ export class GateContainer {
       const refusal = await this.#start(id, signal);
       if (refusal === undefined) return id;
       await removeContainer(this.#engine, id, signal);
-      if (tried === PORT_TRIES || !/port is already allocated|address already in use/i.test(engineReason(refusal))) {
+      if (
+        tried === PORT_TRIES ||
+        !/port is already allocated|address already in use/i.test(engineReason(refusal))
+      ) {
         throw new CodedError('gate_unavailable', { reason: engineReason(refusal) }, { cause: refusal });
       }
     }
@@ -153,7 +175,11 @@ export class GateContainer {
       });
     } catch (error) {
       if (!(error instanceof CodedError) || error.code !== 'runtime_timeout') throw error;
-      throw new CodedError('gate_unavailable', { healthyMs: this.#healthyMs, state: state?.Status, exitCode: state?.ExitCode }, { cause: error });
+      throw new CodedError(
+        'gate_unavailable',
+        { healthyMs: this.#healthyMs, state: state?.Status, exitCode: state?.ExitCode },
+        { cause: error },
+      );
     }
   }
 }
@@ -170,7 +196,9 @@ function placeOf(found: Docker.ContainerInspectInfo): GatePlace | undefined {
 
 async function isHealthy({ host, port }: GatePlace, signal: AbortSignal): Promise<boolean> {
   try {
-    const answer = await fetch(`http://${host}:${port}/healthz`, { signal: AbortSignal.any([signal, AbortSignal.timeout(2_000)]) });
+    const answer = await fetch(`http://${host}:${port}/healthz`, {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(2_000)]),
+    });
     await answer.body?.cancel();
     return answer.ok;
   } catch {

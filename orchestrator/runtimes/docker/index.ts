@@ -73,7 +73,8 @@ export class DockerRuntime implements Runtime {
   }
 
   gate(): { readonly controller: GateAddress; readonly cage: GateAddress } {
-    if (!this.#gatePlace) throw new CodedError('gate_unavailable', { reason: 'prepare has not succeeded yet' });
+    if (!this.#gatePlace)
+      throw new CodedError('gate_unavailable', { reason: 'prepare has not succeeded yet' });
     return { controller: this.#gatePlace, cage: { socket: GATE_SOCKET } };
   }
 
@@ -83,8 +84,19 @@ export class DockerRuntime implements Runtime {
     return place !== undefined;
   }
 
-  create(spec: CageSpec, bootstrap: Uint8Array, signal?: AbortSignal): Promise<{ cage: CageInfo; created: boolean }> {
-    return createCage({ engine: this.#engine, install: this.#install, spec, bootstrap, leftoverMs: this.#leftoverMs, signal });
+  create(
+    spec: CageSpec,
+    bootstrap: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<{ cage: CageInfo; created: boolean }> {
+    return createCage({
+      engine: this.#engine,
+      install: this.#install,
+      spec,
+      bootstrap,
+      leftoverMs: this.#leftoverMs,
+      signal,
+    });
   }
 
   async inspect(cageId: string, signal?: AbortSignal): Promise<CageInfo | undefined> {
@@ -94,7 +106,9 @@ export class DockerRuntime implements Runtime {
 
   async list(signal?: AbortSignal): Promise<readonly CageInfo[]> {
     const filters = { label: [`${LABEL_INSTALL}=${this.#install}`, LABEL_CAGE] };
-    const found = await this.#engine.ask('list', signal, (docker, abortSignal) => docker.listContainers({ all: true, filters, abortSignal }));
+    const found = await this.#engine.ask('list', signal, (docker, abortSignal) =>
+      docker.listContainers({ all: true, filters, abortSignal }),
+    );
     return found.map(fromListing);
   }
 

@@ -12,7 +12,12 @@ const POLL_MS = 50;
  * Kills and removes the container `id` with its anonymous volumes, and returns when the engine no longer knows it. A removal
  * that another has begun is waited for; one that the engine fails in the middle (a busy mount) is tried again until `ms` are over.
  */
-export async function removeContainer(engine: Engine, id: string, signal?: AbortSignal, ms = REMOVAL_MS): Promise<void> {
+export async function removeContainer(
+  engine: Engine,
+  id: string,
+  signal?: AbortSignal,
+  ms = REMOVAL_MS,
+): Promise<void> {
   let refusal: unknown;
   try {
     await withDeadline('remove', ms, signal, async (limit) => {
@@ -23,19 +28,33 @@ export async function removeContainer(engine: Engine, id: string, signal?: Abort
       }
     });
   } catch (error) {
-    if (refusal === undefined || !(error instanceof CodedError) || error.code !== 'runtime_timeout') throw error;
-    throw new CodedError('runtime_refused', { what: 'remove', reason: engineReason(refusal) }, { cause: refusal });
+    if (refusal === undefined || !(error instanceof CodedError) || error.code !== 'runtime_timeout')
+      throw error;
+    throw new CodedError(
+      'runtime_refused',
+      { what: 'remove', reason: engineReason(refusal) },
+      { cause: refusal },
+    );
   }
 }
 
 /** Removes a container that does not run; false where it does, and is left alone. */
-export async function removeUnlessRunning(engine: Engine, id: string, signal?: AbortSignal): Promise<boolean> {
+export async function removeUnlessRunning(
+  engine: Engine,
+  id: string,
+  signal?: AbortSignal,
+): Promise<boolean> {
   const refusal = await tryRemove(engine, id, false, signal);
   return refusal === undefined;
 }
 
 /** The engine's refusal (409: is being removed, or runs; 500: failed on the way), or undefined where it is gone. */
-async function tryRemove(engine: Engine, id: string, force: boolean, signal: AbortSignal | undefined): Promise<unknown> {
+async function tryRemove(
+  engine: Engine,
+  id: string,
+  force: boolean,
+  signal: AbortSignal | undefined,
+): Promise<unknown> {
   return engine.act('remove', signal, async (docker, abortSignal) => {
     try {
       await docker.getContainer(id).remove({ force, v: true, abortSignal } as object);

@@ -100,7 +100,10 @@ export function gateOptions(spec: GateSpec, imageId: string, hostPort: number): 
     ...options,
     Labels: { [LABEL_INSTALL]: spec.install, [LABEL_GATE]: gateHash(spec, imageId) },
     ExposedPorts: { [port]: {} },
-    HostConfig: { ...options.HostConfig, PortBindings: { [port]: [{ HostIp: '127.0.0.1', HostPort: String(hostPort) }] } },
+    HostConfig: {
+      ...options.HostConfig,
+      PortBindings: { [port]: [{ HostIp: '127.0.0.1', HostPort: String(hostPort) }] },
+    },
   };
 }
 
@@ -147,7 +150,8 @@ export function volumeOptions(install: string): Docker.VolumeCreateOptions {
 }
 
 /** Scripts of the agent run from `/work` and `/tmp`, so they are not `noexec`; the size counts against the cage's memory. */
-const tmpfs = (bytes: number, mode: string): string => `rw,exec,nosuid,nodev,size=${bytes},mode=${mode},uid=10001,gid=10001`;
+const tmpfs = (bytes: number, mode: string): string =>
+  `rw,exec,nosuid,nodev,size=${bytes},mode=${mode},uid=10001,gid=10001`;
 
 /**
  * A fresh volume takes owner and mode of the image's own folder from the gate, which mounts it first; a cage copies nothing

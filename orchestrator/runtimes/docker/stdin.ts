@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import type Docker from 'dockerode';
 
 /** The SDK's raw call, which its types leave half open. */
@@ -28,13 +29,11 @@ export function attachStdin(docker: Docker, id: string, abortSignal: AbortSignal
   });
 }
 
-/** Writes `bytes`, closes stdin, and returns when the engine has passed all on and let go of the stream. */
-export function deliver(stream: Duplex, bytes: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    stream.once('error', reject);
-    stream.once('end', resolve);
-    stream.once('close', resolve);
-    stream.resume();
-    stream.end(bytes);
-  });
+/**
+ * Writes `bytes`, closes stdin, and returns when the engine's end of the connection holds them all. Whether the engine closes
+ * its side then is no sign of anything: for a container with `StdinOnce` it does so at once or only when the container ends.
+ */
+export async function deliver(stream: Duplex, bytes: Uint8Array): Promise<void> {
+  stream.end(bytes);
+  await finished(stream, { readable: false });
 }

@@ -45,7 +45,8 @@ export class FakeEngine {
     container.state = 'exited';
     container.exitCode = exitCode;
     container.stop.abort();
-    if (container.install !== undefined) this.ends.tell(container.install, { cageId: container.spec.cageId, exitCode, outOfMemory });
+    if (container.install !== undefined)
+      this.ends.tell(container.install, { cageId: container.spec.cageId, exitCode, outOfMemory });
   }
 
   /** Like the engine's forced removal: a running container is killed first, with code 137. */
@@ -64,7 +65,11 @@ export class FakeEngine {
 
   /** A container of that cage's name which is not of `install`, but of `owner` or of nobody. */
   plant(install: string, spec: CageSpec, owner?: string): FakeContainer {
-    const planted: FakeContainer = { ...fakeContainer(spec, install, Date.now()), install: owner, state: 'running' };
+    const planted: FakeContainer = {
+      ...fakeContainer(spec, install, Date.now()),
+      install: owner,
+      state: 'running',
+    };
     this.containers.set(fakeName(install, spec.cageId), planted);
     return planted;
   }

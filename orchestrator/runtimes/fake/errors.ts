@@ -31,7 +31,12 @@ export class Faults {
 }
 
 /** Lets `fault` strike where its step has come. An abort during its delay throws like any abort. */
-export async function strike(fault: Fault | undefined, at: Step, what: string, signal: AbortSignal | undefined): Promise<void> {
+export async function strike(
+  fault: Fault | undefined,
+  at: Step,
+  what: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   if (signal?.aborted) throw abortError(signal, what);
   if (fault?.at !== at) return;
   await delay(fault.delayMs ?? 0, undefined, signal ? { signal } : {}).catch(() => {

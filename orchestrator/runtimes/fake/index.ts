@@ -50,7 +50,8 @@ export class FakeRuntime implements Runtime {
   }
 
   gate(): { readonly controller: GateAddress; readonly cage: GateAddress } {
-    if (!this.#prepared) throw new CodedError('gate_unavailable', { reason: 'prepare has not succeeded yet' });
+    if (!this.#prepared)
+      throw new CodedError('gate_unavailable', { reason: 'prepare has not succeeded yet' });
     return this.#gate;
   }
 
@@ -58,7 +59,11 @@ export class FakeRuntime implements Runtime {
     return this.#verb('gateAlive', signal, async () => this.engine.gates.has(this.install));
   }
 
-  create(spec: CageSpec, bootstrap: Uint8Array, signal?: AbortSignal): Promise<{ cage: CageInfo; created: boolean }> {
+  create(
+    spec: CageSpec,
+    bootstrap: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<{ cage: CageInfo; created: boolean }> {
     return this.#verb('create', signal, async (fault) => {
       const made = await this.#make(spec);
       if (!('stop' in made)) return { cage: made, created: false };
@@ -83,7 +88,9 @@ export class FakeRuntime implements Runtime {
 
   list(signal?: AbortSignal): Promise<readonly CageInfo[]> {
     return this.#verb('list', signal, async () =>
-      [...this.engine.containers.values()].filter((container) => container.install === this.install).map(cageInfo),
+      [...this.engine.containers.values()]
+        .filter((container) => container.install === this.install)
+        .map(cageInfo),
     );
   }
 
@@ -115,7 +122,11 @@ export class FakeRuntime implements Runtime {
     if (own) this.engine.end(own, exitCode, outOfMemory);
   }
 
-  async #verb<T>(verb: Verb, signal: AbortSignal | undefined, run: (fault: Fault | undefined) => Promise<T>): Promise<T> {
+  async #verb<T>(
+    verb: Verb,
+    signal: AbortSignal | undefined,
+    run: (fault: Fault | undefined) => Promise<T>,
+  ): Promise<T> {
     const fault = this.faults.take(verb);
     await strike(fault, 'asked', verb, signal);
     this.engine.assertThere();

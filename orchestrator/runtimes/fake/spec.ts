@@ -19,7 +19,12 @@ export interface FakeContainer {
 export const fakeName = (install: string, cageId: string): string =>
   `fake-${checkedName('install', install)}-${checkedName('cageId', cageId)}`;
 
-export function fakeContainer(spec: CageSpec, install: string, nowMs: number, leftover = false): FakeContainer {
+export function fakeContainer(
+  spec: CageSpec,
+  install: string,
+  nowMs: number,
+  leftover = false,
+): FakeContainer {
   return {
     name: fakeName(install, spec.cageId),
     install,

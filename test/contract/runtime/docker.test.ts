@@ -2,7 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { DEFAULT_RESOURCES, type Runtime } from '#runtime/runtime.ts';
-import { cageOptions, gateName, LABEL_CAGE, LABEL_INSTALL } from '../../../orchestrator/runtimes/docker/spec.ts';
+import {
+  cageOptions,
+  gateName,
+  LABEL_CAGE,
+  LABEL_INSTALL,
+} from '../../../orchestrator/runtimes/docker/spec.ts';
 import { removeInstall, reportOf, testInstall } from '../../support/docker.ts';
 import { type RuntimeHarness, runtimeContract } from './runtime.contract.ts';
 
@@ -21,12 +26,21 @@ runtimeContract('docker', async (): Promise<RuntimeHarness> => {
     image,
     sibling: open,
     stranger: () => install.runtime({ install: `${install.id}-stranger` }),
-    gone: () => install.runtime({ docker: { socketPath: join(tmpdir(), `no-engine-${randomBytes(4).toString('hex')}.sock`) } }),
+    gone: () =>
+      install.runtime({
+        docker: { socketPath: join(tmpdir(), `no-engine-${randomBytes(4).toString('hex')}.sock`) },
+      }),
     received: (cageId) => reportOf(runtime, cageId),
     async plantForeign(cageId, owner) {
       const { name, Image } = cageOptions(specOf(cageId), install.id);
-      const labels = owner === undefined ? {} : { [LABEL_INSTALL]: `${install.id}-${owner}`, [LABEL_CAGE]: cageId };
-      const container = await docker.createContainer({ name: name!, Image: Image!, Labels: labels, OpenStdin: true });
+      const labels =
+        owner === undefined ? {} : { [LABEL_INSTALL]: `${install.id}-${owner}`, [LABEL_CAGE]: cageId };
+      const container = await docker.createContainer({
+        name: name!,
+        Image: Image!,
+        Labels: labels,
+        OpenStdin: true,
+      });
       planted.push(container.id);
       await container.start();
       return async () => (await container.inspect()).State;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { DEFAULT_RESOURCES } from '#runtime/runtime.ts';
 import { FakeEngine } from '../../../orchestrator/runtimes/fake/engine.ts';
 import { FakeRuntime } from '../../../orchestrator/runtimes/fake/index.ts';
-import { type RuntimeHarness, runtimeContract, type Then } from './runtime.contract.ts';
+import { type RuntimeHarness, runtimeContract, type Next } from './runtime.contract.ts';
 
 runtimeContract('fake', async (): Promise<RuntimeHarness> => {
   const engine = new FakeEngine();
@@ -14,10 +14,10 @@ runtimeContract('fake', async (): Promise<RuntimeHarness> => {
     // The fake has no stdin: its body gets the bootstrap itself, without the end of the line.
     const line = Buffer.concat([bootstrap, Buffer.from('\n')]);
     reports.set(cageId, { bytes: line.length, sha256: createHash('sha256').update(line).digest('hex') });
-    const { then } = JSON.parse(line.toString()) as { then?: Then };
+    const { next } = JSON.parse(line.toString()) as { next?: Next };
     await new Promise((resolve) => setImmediate(resolve));
-    if (then && 'hog' in then) runtime.end(cageId, 137, true);
-    if (then && 'exit' in then) return then.exit;
+    if (next && 'hog' in next) runtime.end(cageId, 137, true);
+    if (next && 'exit' in next) return next.exit;
     return new Promise((resolve) => signal.addEventListener('abort', () => resolve(137)));
   };
   const runtime = new FakeRuntime({ install, engine, body });

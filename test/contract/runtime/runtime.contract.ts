@@ -24,16 +24,17 @@ export interface RuntimeHarness extends AsyncDisposable {
 }
 
 /** What the cage does after it has reported its bootstrap; nothing means that it stays. */
-export type Then = { readonly exit: number } | { readonly hog: true };
+export type Next = { readonly exit: number } | { readonly hog: true };
 
 const newId = (): string => `c${randomBytes(4).toString('hex')}`;
-export const bootstrapFor = (cageId: string, then?: Then): Uint8Array =>
-  Buffer.from(JSON.stringify({ cageId, then, secret: randomBytes(32).toString('base64') }));
+export const bootstrapFor = (cageId: string, next?: Next): Uint8Array =>
+  Buffer.from(JSON.stringify({ cageId, next, secret: randomBytes(32).toString('base64') }));
 
 const failure = (promise: Promise<unknown>): Promise<CodedError> =>
   promise.then(
     () => expect.unreachable('it should have failed'),
-    (error: unknown) => (error instanceof CodedError ? error : expect.unreachable(`not coded: ${String(error)}`)),
+    (error: unknown) =>
+      error instanceof CodedError ? error : expect.unreachable(`not coded: ${String(error)}`),
   );
 
 /** What every runtime promises behind the port. */
@@ -41,8 +42,12 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeHarness
   describe(`runtime ${name}`, () => {
     let harness: RuntimeHarness;
     let runtime: Runtime;
-    const spec = (cageId: string): CageSpec => ({ cageId, image: harness.image, resources: DEFAULT_RESOURCES });
-    const create = (cageId: string, then?: Then) => runtime.create(spec(cageId), bootstrapFor(cageId, then));
+    const spec = (cageId: string): CageSpec => ({
+      cageId,
+      image: harness.image,
+      resources: DEFAULT_RESOURCES,
+    });
+    const create = (cageId: string, next?: Next) => runtime.create(spec(cageId), bootstrapFor(cageId, next));
 
     beforeAll(async () => {
       harness = await open();
@@ -54,7 +59,11 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeHarness
       const cageId = newId();
       const bootstrap = bootstrapFor(cageId);
       const { cage, created } = await runtime.create(spec(cageId), bootstrap);
-      expect({ created, state: cage.state, cageId: cage.cageId }).toEqual({ created: true, state: 'running', cageId });
+      expect({ created, state: cage.state, cageId: cage.cageId }).toEqual({
+        created: true,
+        state: 'running',
+        cageId,
+      });
       const line = Buffer.concat([bootstrap, Buffer.from('\n')]);
       expect(await harness.received(cageId)).toMatchObject({
         bytes: line.length,
@@ -89,7 +98,9 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeHarness
     test('of several who create one cage at the same time exactly one makes it', async () => {
       const cageId = newId();
       const sibling = harness.sibling();
-      const all = await Promise.all([runtime, sibling, runtime, sibling].map((one) => one.create(spec(cageId), bootstrapFor(cageId))));
+      const all = await Promise.all(
+        [runtime, sibling, runtime, sibling].map((one) => one.create(spec(cageId), bootstrapFor(cageId))),
+      );
       expect(all.filter(({ created }) => created)).toHaveLength(1);
       expect(all.map(({ cage }) => cage.state)).toEqual(all.map(() => 'running'));
     });
@@ -98,7 +109,10 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeHarness
       const cageId = newId();
       await harness.leaveUnstarted(cageId);
       const bootstrap = bootstrapFor(cageId);
-      expect(await runtime.create(spec(cageId), bootstrap)).toMatchObject({ cage: { state: 'running' }, created: true });
+      expect(await runtime.create(spec(cageId), bootstrap)).toMatchObject({
+        cage: { state: 'running' },
+        created: true,
+      });
       expect(await harness.received(cageId)).toMatchObject({ bytes: bootstrap.length + 1 });
     });
 
@@ -179,9 +193,15 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeHarness
       await create(hogs, { hog: true });
       await create(destroyed);
       await runtime.destroy(destroyed);
-      await expect.poll(() => ends.seen.get(exits), { timeout: 20_000 }).toEqual({ cageId: exits, exitCode: 5, outOfMemory: false });
-      await expect.poll(() => ends.seen.get(hogs), { timeout: 20_000 }).toEqual({ cageId: hogs, exitCode: 137, outOfMemory: true });
-      await expect.poll(() => ends.seen.get(destroyed)).toEqual({ cageId: destroyed, exitCode: 137, outOfMemory: false });
+      await expect
+        .poll(() => ends.seen.get(exits), { timeout: 20_000 })
+        .toEqual({ cageId: exits, exitCode: 5, outOfMemory: false });
+      await expect
+        .poll(() => ends.seen.get(hogs), { timeout: 20_000 })
+        .toEqual({ cageId: hogs, exitCode: 137, outOfMemory: true });
+      await expect
+        .poll(() => ends.seen.get(destroyed))
+        .toEqual({ cageId: destroyed, exitCode: 137, outOfMemory: false });
       stop.abort();
       await ends.over;
     });
@@ -189,7 +209,10 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeHarness
     test('events end with the signal and with the runtime', async () => {
       const stop = new AbortController();
       const sibling = harness.sibling();
-      const both = [collect(runtime.events(stop.signal)), collect(sibling.events(new AbortController().signal))];
+      const both = [
+        collect(runtime.events(stop.signal)),
+        collect(sibling.events(new AbortController().signal)),
+      ];
       stop.abort();
       await sibling.close();
       await Promise.all(both.map(({ over }) => over));
@@ -207,15 +230,20 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeHarness
     test('a call that its caller gave up before fails with a code and does nothing', async () => {
       const cageId = newId();
       await create(cageId);
-      expect(await failure(runtime.destroy(cageId, AbortSignal.abort()))).toMatchObject({ code: 'runtime_aborted' });
+      expect(await failure(runtime.destroy(cageId, AbortSignal.abort()))).toMatchObject({
+        code: 'runtime_aborted',
+      });
       expect(await runtime.inspect(cageId)).toMatchObject({ state: 'running' });
     });
 
-    test.each(['../../info', 'a/b', '', 'x?force=1', 'ä', 'y'.repeat(64)])('the name %j is refused', async (cageId) => {
-      expect(await failure(create(cageId))).toMatchObject({ code: 'runtime_refused', verdict: 'final' });
-      expect(await failure(runtime.inspect(cageId))).toMatchObject({ code: 'runtime_refused' });
-      expect(await failure(runtime.destroy(cageId))).toMatchObject({ code: 'runtime_refused' });
-    });
+    test.each(['../../info', 'a/b', '', 'x?force=1', 'ä', 'y'.repeat(64)])(
+      'the name %j is refused',
+      async (cageId) => {
+        expect(await failure(create(cageId))).toMatchObject({ code: 'runtime_refused', verdict: 'final' });
+        expect(await failure(runtime.inspect(cageId))).toMatchObject({ code: 'runtime_refused' });
+        expect(await failure(runtime.destroy(cageId))).toMatchObject({ code: 'runtime_refused' });
+      },
+    );
 
     test('an engine that does not answer gives a coded error that may be tried again', async () => {
       const gone = harness.gone();
@@ -234,7 +262,9 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeHarness
     });
 
     test('where the gate is can be asked after prepare only', async () => {
-      expect(() => harness.sibling().gate()).toThrowError(expect.objectContaining({ code: 'gate_unavailable' }));
+      expect(() => harness.sibling().gate()).toThrowError(
+        expect.objectContaining({ code: 'gate_unavailable' }),
+      );
       expect(runtime.gate()).toEqual({ controller: expect.any(Object), cage: expect.any(Object) });
     });
 

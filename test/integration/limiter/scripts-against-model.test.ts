@@ -30,7 +30,8 @@ class ScriptsInRedis {
 
   at = (now: number): Promise<unknown> => redis.set('test:clock', now);
 
-  fence = (task: string, epoch: number): Promise<unknown> => this.#run('fence', [`{o}:fence:${task}`], [epoch, KEEP_MS]);
+  fence = (task: string, epoch: number): Promise<unknown> =>
+    this.#run('fence', [`{o}:fence:${task}`], [epoch, KEEP_MS]);
 
   async permit(request: ModelRequest): Promise<ModelAnswer> {
     const keys = [
@@ -40,7 +41,10 @@ class ScriptsInRedis {
       ...line(request.line),
       ...request.levels.flatMap(({ id }) => books(id)),
     ];
-    const caps = request.levels.flatMap((level) => [level.requestsPerMinute ?? '', level.tokensPerMinute ?? '']);
+    const caps = request.levels.flatMap((level) => [
+      level.requestsPerMinute ?? '',
+      level.tokensPerMinute ?? '',
+    ]);
     const asked = [request.call, request.epoch, request.tokens, request.requests, request.leaseMs];
     return readReply(
       await this.#run('permit', keys, [...asked, SEND_WITHIN_MS, ENTRY_MS, KEEP_MS, 'room', ...caps]),
@@ -51,7 +55,10 @@ class ScriptsInRedis {
     return overrun(await this.#run('sent', [`{o}:call:${call}`], [agoMs, SEND_WITHIN_MS, ENTRY_MS, 'room']));
   }
 
-  async settle(call: string, took: { tokens?: number | undefined; requests?: number | undefined }): Promise<number> {
+  async settle(
+    call: string,
+    took: { tokens?: number | undefined; requests?: number | undefined },
+  ): Promise<number> {
     const args = [took.tokens ?? '', took.requests ?? '', SEND_WITHIN_MS, ENTRY_MS, KEEP_MS, 'room'];
     return overrun(await this.#run('settle', [`{o}:call:${call}`], args));
   }
@@ -59,9 +66,16 @@ class ScriptsInRedis {
   withdraw = (call: string, lineId: string): Promise<unknown> =>
     this.#run('withdraw', line(lineId).slice(0, 2), [call, 'room']);
 
-  async window(level: string, lineId: string): Promise<{ tokens: number; requests: number; waiting: number }> {
+  async window(
+    level: string,
+    lineId: string,
+  ): Promise<{ tokens: number; requests: number; waiting: number }> {
     const keys = [...books(level), ...line(lineId).slice(0, 2)];
-    const [tokens, requests, waiting] = (await this.#run('window', keys, [KEEP_MS])) as [number, number, number];
+    const [tokens, requests, waiting] = (await this.#run('window', keys, [KEEP_MS])) as [
+      number,
+      number,
+      number,
+    ];
     return { tokens, requests, waiting };
   }
 
@@ -75,7 +89,13 @@ const books = (id: string): string[] => [`{o}:${id}:log`, `{o}:${id}:sum`];
 const overrun = (reply: unknown): number => (reply as [string, number | undefined])[1] ?? 0;
 
 function readReply(reply: unknown): ModelAnswer {
-  const [kind, first, limit, retryAfterMs, place] = reply as [ModelAnswer['kind'], number, 'tokens', number, number];
+  const [kind, first, limit, retryAfterMs, place] = reply as [
+    ModelAnswer['kind'],
+    number,
+    'tokens',
+    number,
+    number,
+  ];
   if (kind === 'granted') return { kind, sendWithinMs: first };
   if (kind === 'wait') return { kind, level: first, limit, retryAfterMs, place };
   if (kind === 'never') return { kind, level: first, limit };
@@ -86,7 +106,11 @@ const cap = fc.option(fc.constantFrom(0, 1, 3, 5), { nil: undefined, freq: 3 });
 const tokenCap = fc.option(fc.integer({ min: 100, max: 400 }), { nil: undefined, freq: 5 });
 /** Which of the calls seen so far, counted from the last. */
 const which = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 8 }));
-const agoMs = fc.oneof(fc.integer({ min: 0, max: 500 }), fc.constantFrom(29_999, 30_000, 30_001), fc.integer({ min: 0, max: 95_000 }));
+const agoMs = fc.oneof(
+  fc.integer({ min: 0, max: 500 }),
+  fc.constantFrom(29_999, 30_000, 30_001),
+  fc.integer({ min: 0, max: 95_000 }),
+);
 const took = {
   tokens: fc.option(fc.integer({ min: 0, max: 160 }), { nil: undefined }),
   requests: fc.option(fc.constantFrom(0, 1), { nil: undefined }),
@@ -104,7 +128,10 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('settle' as const), which, ...took }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('withdraw' as const), which }) },
   // Exact lives and their neighbours, since the borders are where a log goes wrong.
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.integer({ min: 1, max: 9_000 }) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.integer({ min: 1, max: 9_000 }) }),
+  },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -161,7 +188,7 @@ test('the scripts decide as the model does, step by step', { timeout: 60_000 }, 
         }
       }
     }),
-    { numRuns: 120 },
+    { numRuns: 300 },
   );
 });
 
@@ -172,9 +199,17 @@ interface Fresh {
 }
 type CapPair = [requests: number | undefined, tokens: number | undefined];
 
-function newRequest(fresh: Fresh, count: number, caps: { claw: CapPair; organisation: CapPair }): ModelRequest {
+function newRequest(
+  fresh: Fresh,
+  count: number,
+  caps: { claw: CapPair; organisation: CapPair },
+): ModelRequest {
   const claw = `claw${count % 2}`;
-  const level = (id: string, [requestsPerMinute, tokensPerMinute]: CapPair) => ({ id, requestsPerMinute, tokensPerMinute });
+  const level = (id: string, [requestsPerMinute, tokensPerMinute]: CapPair) => ({
+    id,
+    requestsPerMinute,
+    tokensPerMinute,
+  });
   return {
     call: `c${count}`,
     task: 't',

@@ -1,5 +1,5 @@
 // The program of the scratch image. With CLAWCAGE_GATE_PORT it is a gate that answers /healthz and takes reports; otherwise it is a
-// cage that reads its bootstrap to the end, reports what it got through the gate's socket, and then does what `then` says.
+// cage that reads its bootstrap to the end, reports what it got through the gate's socket, and then does what `next` says.
 import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { createServer, request } from 'node:http';
@@ -37,17 +37,23 @@ async function cage() {
   const got = await readAll(process.stdin);
   clearTimeout(giveUp);
   if (got.length === 0) process.exit(3);
-  const { cageId, then } = JSON.parse(got);
-  await report(cageId, { bytes: got.length, sha256: createHash('sha256').update(got).digest('hex'), env: process.env });
-  if (then?.exit !== undefined) process.exit(then.exit);
-  if (then?.hog) for (const kept = []; ; ) kept.push(Buffer.alloc(8 << 20, 1));
+  const { cageId, next } = JSON.parse(got);
+  await report(cageId, {
+    bytes: got.length,
+    sha256: createHash('sha256').update(got).digest('hex'),
+    env: process.env,
+  });
+  if (next?.exit !== undefined) process.exit(next.exit);
+  if (next?.hog) for (const kept = []; ;) kept.push(Buffer.alloc(8 << 20, 1));
   setInterval(() => undefined, 60_000);
 }
 
 function report(cageId, what) {
   return new Promise((resolve, reject) => {
     const options = { socketPath: '/run/gate/gate.sock', method: 'POST', path: `/reports/${cageId}` };
-    request(options, (res) => res.resume().on('end', resolve)).on('error', reject).end(JSON.stringify(what));
+    request(options, (res) => res.resume().on('end', resolve))
+      .on('error', reject)
+      .end(JSON.stringify(what));
   });
 }
 

@@ -54,8 +54,8 @@ describe('the import rules', () => {
     ['package-owner', 'orchestrator/reconcile/orphans.ts', "import Docker from 'dockerode';"],
     ['package-owner', 'cli/main.ts', "import { PGlite } from '@electric-sql/pglite/live';"],
     ['test-apart', 'provider-sim/main.ts', "import { redis } from '../test/support/redis.ts';"],
-    ['environment', 'orchestrator/main.ts', 'const home = process.env.CLAWCAGE_HOME;'],
-    ['environment', 'orchestrator/main.ts', "const { HOME } = process['env'];"],
+    ['environment', 'orchestrator/compose.ts', 'const home = process.env.CLAWCAGE_HOME;'],
+    ['environment', 'orchestrator/compose.ts', "const { HOME } = process['env'];"],
     ['environment', 'src/task/state.ts', "import { env } from 'node:process';"],
   ];
   it.each(violations)('report %s for %s: %s', (rule, path, text) => {

@@ -26,10 +26,19 @@ describe('the simulator’s certificates', () => {
       const servername = isIP(host) ? '' : host;
       const checkIdentity = (_: string, cert: PeerCertificate) => checkServerIdentity(host, cert);
       const socket = connect({ host: '127.0.0.1', port, servername, ca, checkServerIdentity: checkIdentity });
-      await Promise.race([once(socket, 'secureConnect'), once(socket, 'error').then(([error]) => Promise.reject(error as Error))]);
+      await Promise.race([
+        once(socket, 'secureConnect'),
+        once(socket, 'error').then(([error]) => Promise.reject(error as Error)),
+      ]);
       socket.destroy();
     };
-    for (const name of ['localhost', '127.0.0.1', 'host.docker.internal', '172.17.0.1', 'models.example.test'])
+    for (const name of [
+      'localhost',
+      '127.0.0.1',
+      'host.docker.internal',
+      '172.17.0.1',
+      'models.example.test',
+    ])
       await shake(name, made.caPem);
     await expect(shake('elsewhere.example.test', made.caPem)).rejects.toThrow(/altnames/);
     await expect(shake('localhost')).rejects.toThrow(/certificate/);
@@ -41,7 +50,8 @@ describe('the simulator’s certificates', () => {
     const first = certificateIn(folder);
     expect(certificateIn(folder)).toEqual(first);
     expect(readFileSync(join(folder, 'ca.pem'), 'utf8')).toBe(first.caPem);
-    for (const file of ['ca.key', 'server.key']) expect(statSync(join(folder, file)).mode & 0o777).toBe(0o600);
+    for (const file of ['ca.key', 'server.key'])
+      expect(statSync(join(folder, file)).mode & 0o777).toBe(0o600);
   });
 
   it('are made again below the same CA when a name is added', () => {
@@ -50,6 +60,14 @@ describe('the simulator’s certificates', () => {
     expect(second.caPem).toBe(first.caPem);
     expect(new X509Certificate(second.certPem).checkIP('10.1.2.3')).toBe('10.1.2.3');
     expect(new X509Certificate(first.certPem).checkIP('10.1.2.3')).toBeUndefined();
+  });
+
+  it('carry serial numbers that DER can write in one way only', () => {
+    const authority = makeAuthority();
+    for (let made = 0; made < 20; made++) {
+      const { certPem } = issueServerCertificate(authority, ['localhost']);
+      expect(new X509Certificate(certPem).serialNumber).toMatch(/^[4-7][0-9A-F]{31}$/);
+    }
   });
 
   it('are made in well under a second', () => {

@@ -43,18 +43,15 @@ describe('key-encryption keys in files', () => {
   });
 
   it('open what they sealed after a restart, and say which one is missing until it is restored', async () => {
-    const shreddingKeys = await FileShreddingKeys.open(path.join(home, 'shred'));
+    const shredding = await FileShreddingKeys.open(path.join(home, 'shred'));
     const dir = path.join(home, 'kek');
     const binding = { organisation: 'org_1', keyId: 'key_1', provider: 'openai', version: 1 };
     const before = await FileKeks.open(dir);
-    const record = await new Vault({ keks: before, shreddingKeys }).sealKey(
-      binding,
-      Secret.fromText('sk-test'),
-    );
+    const record = await new Vault({ keks: before, shredding }).sealKey(binding, Secret.fromText('sk-test'));
     await before.rotate();
     const saved = await readFile(path.join(dir, '1.key'));
     await rm(path.join(dir, '1.key'));
-    const vault = new Vault({ keks: await FileKeks.open(dir), shreddingKeys });
+    const vault = new Vault({ keks: await FileKeks.open(dir), shredding });
     await expect(vault.openKey(binding, record)).rejects.toMatchObject({
       code: 'vault_kek_missing',
       details: { version: 1 },
@@ -84,7 +81,7 @@ describe('shredding keys in files', () => {
     expect(one.expose()).toEqual(two.expose());
     expect((await keys.get('task_1'))?.expose()).toEqual(one.expose());
     expect(await mode(path.join(home, 'task_1'))).toBe(0o600);
-    expect(await keys.list()).toEqual(['task_1']);
+    expect(await keys.list()).toEqual([{ id: 'task_1', madeAtMs: expect.closeTo(Date.now(), -4) }]);
   });
 
   it('are overwritten before they are taken away', async () => {

@@ -14,7 +14,7 @@ const unmask = (left: string, right: string): Buffer => {
 
 const [left, right, plantedLeft, plantedRight] = process.argv.slice(2) as [string, string, string, string];
 const planted = unmask(plantedLeft, plantedRight);
-const vault = new Vault({ keks: new MemoryKeks(), shreddingKeys: new MemoryShreddingKeys() });
+const vault = new Vault({ keks: new MemoryKeks(), shredding: new MemoryShreddingKeys() });
 const binding = { organisation: 'org_1', keyId: 'key_1', provider: 'openai', version: 1 };
 const input = { organisation: 'org_1', task: 'task_1', kind: 'input' } as const;
 const meter = await SealingKeyPair.create();

@@ -23,14 +23,14 @@ const flipped = (record: Buffer, bit: number): Buffer => {
 };
 
 let keks: MemoryKeks;
-let shreddingKeys: MemoryShreddingKeys;
+let shredding: MemoryShreddingKeys;
 let vault: Vault;
 let record: Buffer;
 
 beforeEach(async () => {
   keks = new MemoryKeks();
-  shreddingKeys = new MemoryShreddingKeys();
-  vault = new Vault({ keks, shreddingKeys });
+  shredding = new MemoryShreddingKeys();
+  vault = new Vault({ keks, shredding });
   record = await vault.sealKey(binding, Secret.fromText(KEY));
 });
 
@@ -119,7 +119,7 @@ describe('the key-encryption keys', () => {
   });
 
   it('tell a lost key that was made anew from an altered record', async () => {
-    const newHome = new Vault({ keks: new MemoryKeks(), shreddingKeys });
+    const newHome = new Vault({ keks: new MemoryKeks(), shredding });
     await expect(newHome.openKey(binding, record)).rejects.toEqual(missing);
   });
 
@@ -198,8 +198,8 @@ describe('what passes through the vault', () => {
     const sealed = await vault.sealContent(input, mine);
     await vault.openContent(input, sealed);
     await vault.openContent(result, sealed).catch(() => undefined);
-    expect(shreddingKeys.handedOut).toHaveLength(3);
-    expect(shreddingKeys.handedOut.every((key) => key.wiped)).toBe(true);
+    expect(shredding.handedOut).toHaveLength(3);
+    expect(shredding.handedOut.every((key) => key.wiped)).toBe(true);
     expect(mine.wiped).toBe(false);
     await vault.openKey(binding, record);
     expect((await keks.current()).key.wiped).toBe(false);

@@ -1,0 +1,131 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import Docker from 'dockerode';
+import type { Bootstrap } from '#protocol/bootstrap.ts';
+import { type CapabilityClaims, signCapability } from '#protocol/capability.ts';
+import { DEFAULT_RESOURCES } from '#runtime/runtime.ts';
+import { Secret } from '#secret/secret.ts';
+import { imageTags } from '../ops/image-tags.ts';
+import { dialLink } from '../orchestrator/link/dial-link.ts';
+import { DockerRuntime } from '../orchestrator/runtimes/docker/index.ts';
+
+/**
+ * A cold start of a cage against a bare create and start of the same image, in turns in the same run, so that both meet
+ * the same engine: until the engine says that it runs, and until the warden's hello has come over the link.
+ *
+ *     node bench/cage-start.ts [--rounds 15] [--cage IMAGE] [--gate IMAGE]
+ */
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '15' }, cage: { type: 'string' }, gate: { type: 'string' } },
+});
+const tags = imageTags();
+const images = { cage: values.cage ?? tags.cage, gate: values.gate ?? tags.gate };
+const install = `bench-${randomBytes(4).toString('hex')}`;
+const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+const docker = new Docker();
+const runtime = new DockerRuntime({
+  install,
+  images,
+  gatePublicKeyPem: publicKey.export({ type: 'spki', format: 'pem' }) as string,
+  gateAllowHosts: [],
+});
+
+const bare: number[] = [];
+const running: number[] = [];
+const hello: number[] = [];
+try {
+  await runtime.prepare();
+  // The first of each warms the engine's caches and does not count.
+  for (let round = 0; round <= Number(values.rounds); round++) {
+    const [bareMs, caged] = [await bareStart(), await cagedStart(`c${round}`)];
+    if (round === 0) continue;
+    bare.push(bareMs);
+    running.push(caged.runningMs);
+    hello.push(caged.helloMs);
+  }
+  print('bare create + start', bare);
+  print('cage running', running);
+  print('cage said hello', hello);
+} finally {
+  for (const { cageId } of await runtime.list()) await runtime.destroy(cageId);
+  await runtime.teardown();
+  await runtime.close();
+}
+
+async function bareStart(): Promise<number> {
+  const start = performance.now();
+  const container = await docker.createContainer({
+    Image: images.cage,
+    OpenStdin: true,
+    Labels: { 'clawcage.install': install },
+  });
+  try {
+    await container.start();
+    return performance.now() - start;
+  } finally {
+    await container.remove({ force: true });
+  }
+}
+
+async function cagedStart(cageId: string): Promise<{ runningMs: number; helloMs: number }> {
+  const linkSecret = randomBytes(32);
+  const { controller, cage: gate } = runtime.gate();
+  const bootstrap: Bootstrap = {
+    version: 1,
+    cageId,
+    linkSecret: linkSecret.toString('base64'),
+    capability: capability(cageId, 'link'),
+    gate,
+    orphanMs: 120_000,
+  };
+  const start = performance.now();
+  await runtime.create(
+    { cageId, image: images.cage, resources: DEFAULT_RESOURCES },
+    Buffer.from(JSON.stringify(bootstrap)),
+  );
+  const runningMs = performance.now() - start;
+  try {
+    const link = await dialLink({
+      gate: controller,
+      capability: capability(cageId, 'controller'),
+      linkSecret: new Secret(linkSecret),
+      cageId,
+      epoch: 1,
+      lastSeq: 0,
+      onMessage: async () => undefined,
+      signal: AbortSignal.timeout(30_000),
+    });
+    const helloMs = performance.now() - start;
+    await link.close();
+    return { runningMs, helloMs };
+  } finally {
+    await runtime.destroy(cageId);
+  }
+}
+
+function capability(cage: string, role: CapabilityClaims['role']): string {
+  const expires = Math.floor(Date.now() / 1000) + 600;
+  const claims: CapabilityClaims = {
+    version: 1,
+    install,
+    cage,
+    role,
+    targets: [],
+    organisation: 'bench',
+    claw: 'bench',
+    expires,
+    tunnelMs: 600_000,
+  };
+  return signCapability(claims, privateKey);
+}
+
+function print(what: string, ms: readonly number[]): void {
+  const sorted = ms.toSorted((a, b) => a - b);
+  const at = (part: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
+  const bareMedian = bare.toSorted((a, b) => a - b)[Math.floor(bare.length / 2)] ?? Number.NaN;
+  const ratio = (at(0.5) / bareMedian).toFixed(2);
+  console.log(
+    `${what.padEnd(20)} median ${at(0.5).toFixed(0)} ms, p90 ${at(0.9).toFixed(0)} ms, ${ratio} of bare`,
+  );
+}

@@ -1,0 +1,34 @@
+import { lstat, realpath } from 'node:fs/promises';
+import { dirname, isAbsolute, relative, resolve } from 'node:path';
+
+/** A tool was used in a way that it does not take; the message is for the model. */
+export class ToolRefused extends Error {
+  override readonly name = 'ToolRefused';
+}
+
+/**
+ * The real path in `work` that `path` names, relative ones seen from `work`. What does not exist yet is allowed where its nearest existing folder is inside. Throws
+ * `ToolRefused` for what lies, or leads by a link, outside.
+ */
+export async function workPath(work: string, path: string): Promise<string> {
+  const root = await realpath(work);
+  const real = await realpathOfNearest(resolve(root, path));
+  const inside = relative(root, real);
+  if (inside === '..' || inside.startsWith('../') || isAbsolute(inside)) {
+    throw new ToolRefused(`${path} is outside ${work}. Files have to be in ${work}.`);
+  }
+  return real;
+}
+
+async function realpathOfNearest(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    const parent = dirname(path);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path) throw error;
+    // A link that leads nowhere yet: writing to it would make the file where it points.
+    if (await lstat(path).catch(() => undefined))
+      throw new ToolRefused(`${path} is a link that leads nowhere.`);
+    return resolve(await realpathOfNearest(parent), relative(parent, path));
+  }
+}

@@ -1,0 +1,100 @@
+import type { Kysely, Transaction } from 'kysely';
+import { CodedError } from '#errors/coded-error.ts';
+import type { Database } from './schema.ts';
+import { TASK_COLUMNS, type TaskRow } from './task-row.ts';
+
+export interface NewTask {
+  /** Of `newId`: the input is sealed for it before the row exists. */
+  readonly id: string;
+  readonly organisation: string;
+  readonly claw: string;
+  readonly sealedInput: Buffer;
+  readonly timeoutMs: number;
+  readonly idempotencyKey?: string;
+  /** Of the body; compared where the key was used before. */
+  readonly idempotencyHash?: string;
+}
+
+/** How long an Idempotency-Key is remembered. */
+export const IDEMPOTENCY_MS = 24 * 3600_000;
+
+/**
+ * Inserts a task, or finds the one that the same Idempotency-Key made for the same Claw within 24 h. The unique index decides between
+ * callers at once: exactly one creates. Throws `idempotency_mismatch`, `not_found`, `claw_deleted`.
+ */
+export async function createTask(
+  db: Kysely<Database>,
+  task: NewTask,
+  now: Date,
+): Promise<{ task: TaskRow; created: boolean }> {
+  return db.transaction().execute(async (trx) => {
+    await holdClaw(trx, task);
+    for (;;) {
+      const inserted = await insert(trx, task, now);
+      if (inserted !== undefined) return { task: inserted, created: true };
+      const earlier = await ofSameKey(trx, task);
+      if (earlier === undefined) continue;
+      const { idempotencyHash, ...row } = earlier;
+      if (now.getTime() - row.createdAt.getTime() >= IDEMPOTENCY_MS) {
+        await forgetKey(trx, row.id);
+        continue;
+      }
+      if (idempotencyHash !== (task.idempotencyHash ?? null))
+        throw new CodedError('idempotency_mismatch', { task: row.id });
+      return { task: row, created: false };
+    }
+  });
+}
+
+/** Until the row is committed nobody deletes the Claw; once it is deleted nobody gets a row in. */
+async function holdClaw(trx: Transaction<Database>, { organisation, claw }: NewTask): Promise<void> {
+  const row = await trx
+    .selectFrom('claws')
+    .select('deletedAt')
+    .where('organisationId', '=', organisation)
+    .where('id', '=', claw)
+    .forShare()
+    .executeTakeFirst();
+  if (row === undefined) throw new CodedError('not_found', { claw });
+  if (row.deletedAt !== null) throw new CodedError('claw_deleted', { claw });
+}
+
+async function insert(trx: Transaction<Database>, task: NewTask, now: Date): Promise<TaskRow | undefined> {
+  return trx
+    .insertInto('tasks')
+    .values({
+      id: task.id,
+      organisationId: task.organisation,
+      clawId: task.claw,
+      sealedInput: task.sealedInput,
+      timeoutMs: task.timeoutMs,
+      idempotencyKey: task.idempotencyKey ?? null,
+      idempotencyHash: task.idempotencyHash ?? null,
+      createdAt: now,
+    })
+    .onConflict((conflict) =>
+      conflict.columns(['clawId', 'idempotencyKey']).where('idempotencyKey', 'is not', null).doNothing(),
+    )
+    .returning(TASK_COLUMNS)
+    .executeTakeFirst();
+}
+
+async function ofSameKey(
+  trx: Transaction<Database>,
+  { claw, idempotencyKey }: NewTask,
+): Promise<(TaskRow & { idempotencyHash: string | null }) | undefined> {
+  return trx
+    .selectFrom('tasks')
+    .select([...TASK_COLUMNS, 'idempotencyHash'])
+    .where('clawId', '=', claw)
+    .where('idempotencyKey', '=', idempotencyKey ?? null)
+    .executeTakeFirst();
+}
+
+async function forgetKey(trx: Transaction<Database>, id: string): Promise<void> {
+  await trx
+    .updateTable('tasks')
+    .set({ idempotencyKey: null, idempotencyHash: null })
+    .where('id', '=', id)
+    .execute();
+}

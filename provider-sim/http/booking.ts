@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { keyFingerprint, monotonicMs, type Books, type Call } from '../books.ts';
+
+/** The entry of one request, filled in while it is served and entered into the books once. */
+export class Booking {
+  readonly id = `req_${randomUUID().replaceAll('-', '')}`;
+  readonly arrivedMs = monotonicMs();
+  readonly #wall = new Date().toISOString();
+  readonly #books: Books;
+  readonly #method: string;
+  readonly #path: string;
+  #entered = false;
+
+  key: string | undefined;
+  model: string | null = null;
+  status = 0;
+  offeredTokens = 0;
+  inputTokens = 0;
+  outputTokens = 0;
+  streamed = false;
+  aborted = false;
+  cut = false;
+
+  constructor(books: Books, request: IncomingMessage) {
+    this.#books = books;
+    this.#method = request.method ?? 'GET';
+    this.#path = (request.url ?? '/').split('?', 1)[0]!;
+  }
+
+  get processingMs(): number {
+    return Math.round(monotonicMs() - this.arrivedMs);
+  }
+
+  /** Writes the entry as it now stands; a second time does nothing. Called before the last byte goes out. */
+  enter(): void {
+    if (this.#entered) return;
+    this.#entered = true;
+    const call: Call = {
+      id: this.id,
+      arrivedMs: this.arrivedMs,
+      endedMs: monotonicMs(),
+      wall: this.#wall,
+      keyFingerprint: this.key === undefined ? null : keyFingerprint(this.key),
+      method: this.#method,
+      path: this.#path,
+      model: this.model,
+      status: this.status,
+      inputTokens: this.inputTokens,
+      outputTokens: this.outputTokens,
+      totalTokens: this.inputTokens + this.outputTokens,
+      offeredTokens: this.offeredTokens,
+      streamed: this.streamed,
+      aborted: this.aborted,
+      cut: this.cut,
+    };
+    this.#books.enter(call);
+  }
+}

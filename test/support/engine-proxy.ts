@@ -1,0 +1,76 @@
+import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
+import { createServer, connect, type Server, type Socket } from 'node:net';
+import { randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const ENGINE = '/var/run/docker.sock';
+
+/** Stands between a runtime and the real engine, and breaks what passes, so that the engine itself is left in peace. */
+export class EngineProxy implements AsyncDisposable {
+  readonly socketPath = join(tmpdir(), `engine-${randomBytes(5).toString('hex')}.sock`);
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+  #breakOn: { path: RegExp; how: 'swallow' | 'cut' } | undefined;
+
+  async up(): Promise<this> {
+    this.#server = createServer((client) => this.#serve(client)).listen(this.socketPath);
+    await once(this.#server, 'listening');
+    return this;
+  }
+
+  /** Like an engine that stops: no new connections, and the open ones end. */
+  async down(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    if (!server) return;
+    server.close();
+    this.cut();
+    await rm(this.socketPath, { force: true });
+  }
+
+  /** Breaks the open connections; new ones are taken. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** The engine gets the next request whose first line matches; its answer never comes (`swallow`), or the connection breaks (`cut`). */
+  breakNext(path: RegExp, how: 'swallow' | 'cut'): void {
+    this.#breakOn = { path, how };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.down();
+  }
+
+  #serve(client: Socket): void {
+    const engine = connect({ path: ENGINE, allowHalfOpen: true });
+    client.allowHalfOpen = true;
+    let broken: 'swallow' | 'cut' | undefined;
+    client.on('data', (chunk) => {
+      if (this.#breakOn?.path.test(chunk.toString('latin1').split('\r\n', 1)[0] ?? '')) {
+        broken = this.#breakOn.how;
+        this.#breakOn = undefined;
+      }
+      engine.write(chunk);
+    });
+    engine.on('data', (chunk) => {
+      if (broken === undefined) client.write(chunk);
+      if (broken === 'cut') client.destroy();
+    });
+    client.on('end', () => engine.end());
+    engine.on('end', () => client.end());
+    for (const [one, other] of [
+      [client, engine],
+      [engine, client],
+    ] as const) {
+      this.#sockets.add(one);
+      one.on('error', () => other.destroy());
+      one.on('close', () => {
+        this.#sockets.delete(one);
+        other.destroy();
+      });
+    }
+  }
+}

@@ -1,0 +1,387 @@
+import helmet from '@fastify/helmet';
+import websocket from '@fastify/websocket';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { WebSocket } from 'ws';
+import { CodedError } from '#errors/coded-error.ts';
+import { ERRORS, type ErrorCode } from '#errors/table.ts';
+import {
+  clawCreate,
+  keyCreate,
+  keyRotate,
+  taskCreate,
+  type ClawView,
+  type KeyView,
+  type StatusReply,
+  type TaskReply,
+  type TaskView,
+  type UsageView,
+} from '#protocol/api.ts';
+import { statusPage } from '../../orchestrator/http/status-page.ts';
+import { clientMessage, type ServerMessage, type TaskEvent } from '#protocol/live.ts';
+
+const NOW = '2026-01-02T03:04:05.000Z';
+export const TOKEN = 'clw_test-token-for-the-command-line';
+
+export const NOTHING_USED: UsageView = {
+  requests: 0,
+  inputTokens: 0,
+  cachedTokens: 0,
+  outputTokens: 0,
+  reasoningTokens: 0,
+  totalTokens: 0,
+};
+export const SOME_USED: UsageView = {
+  requests: 2,
+  inputTokens: 100,
+  cachedTokens: 0,
+  outputTokens: 23,
+  reasoningTokens: 0,
+  totalTokens: 123,
+};
+
+interface FakeTask {
+  reply: TaskReply;
+  answer: string | null;
+  readonly body: { text: string; files: { name: string; data: string }[]; timeoutMs?: number | undefined };
+  readonly events: TaskEvent[];
+}
+
+/** What a test makes of a task that was created: by default it succeeds with its own text as the answer. */
+export type Script = (task: ScriptedTask) => void | Promise<void>;
+
+export interface ScriptedTask {
+  readonly id: string;
+  readonly text: string;
+  emit(event: TaskEvent): void;
+  state(state: TaskView['state'], waiting?: string): void;
+  end(state: TaskView['state'], outcome?: { answer?: string; error?: ErrorCode }): void;
+}
+
+const echo: Script = (task) => {
+  task.state('running');
+  task.emit({ kind: 'text', text: task.text });
+  task.end('succeeded', { answer: task.text });
+};
+
+/**
+ * The HTTP API in memory, over real HTTP and WebSockets, with the schemas of `src/protocol`: for tests of its clients. It can go away and
+ * come back on its port with its tasks, as the service does.
+ */
+export class FakeApi {
+  readonly keys = new Map<string, KeyView>();
+  readonly secrets = new Map<string, string>();
+  readonly claws = new Map<string, ClawView>();
+  readonly tasks = new Map<string, FakeTask>();
+  readonly seen: { method: string; path: string; idempotencyKey?: string | undefined }[] = [];
+  parts: StatusReply['parts'] = { store: { ok: true }, redis: { ok: true } };
+  cages: StatusReply['cages'] = [];
+  script: Script = echo;
+  /** Event ids below this are no longer kept. */
+  keptFrom = 1;
+  /** Without it the WebSocket is refused. */
+  live = true;
+  onCancel: (task: ScriptedTask) => void = (task) => task.end('cancelled', { error: 'task_cancelled' });
+  /** The next task is created, and the connection then breaks before the answer. */
+  loseNextAnswer = false;
+  readonly #created = new Map<string, string>();
+  #app: FastifyInstance | undefined;
+  #port = 0;
+  readonly #watchers = new Map<string, Set<WebSocket>>();
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  get token(): string {
+    return TOKEN;
+  }
+
+  async start(port = this.#port): Promise<this> {
+    const app = fastify({ forceCloseConnections: true, bodyLimit: 24 * 1024 * 1024 });
+    await app.register(helmet, {
+      hsts: false,
+      contentSecurityPolicy: { useDefaults: true, directives: { upgradeInsecureRequests: null } },
+    });
+    await app.register(websocket);
+    this.#routes(app);
+    await app.listen({ host: '127.0.0.1', port });
+    this.#app = app;
+    this.#port = (app.server.address() as { port: number }).port;
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    const app = this.#app;
+    this.#app = undefined;
+    for (const sockets of this.#watchers.values()) for (const socket of sockets) socket.terminate();
+    this.#watchers.clear();
+    await app?.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  /** Cuts every WebSocket; the HTTP side goes on. */
+  cutConnections(): void {
+    for (const sockets of this.#watchers.values()) for (const socket of sockets) socket.terminate();
+    this.#watchers.clear();
+  }
+
+  /** How many connections watch the task. */
+  watchersOf(id: string): number {
+    return this.#watchers.get(id)?.size ?? 0;
+  }
+
+  addClaw(name: string, state: ClawView['state'] = 'deployed'): void {
+    this.claws.set(name, {
+      id: `claw_${name}`,
+      name,
+      model: 'sim-1',
+      key: 'demo',
+      instructions: '',
+      requestsPerMinute: 30,
+      tokensPerMinute: 60_000,
+      maxSteps: 50,
+      concurrency: 2,
+      timeoutMs: 600_000,
+      state,
+      createdAt: NOW,
+      updatedAt: NOW,
+    });
+  }
+
+  addTask(body: FakeTask['body'] & { claw: string }): ScriptedTask {
+    const id = `task_${this.tasks.size + 1}`;
+    const view: TaskView = {
+      id,
+      claw: body.claw,
+      state: 'queued',
+      waiting: null,
+      epoch: 1,
+      createdAt: NOW,
+      startedAt: null,
+      endedAt: null,
+    };
+    const task: FakeTask = { reply: { task: view, usage: NOTHING_USED }, answer: null, body, events: [] };
+    this.tasks.set(id, task);
+    return this.#scripted(id, task);
+  }
+
+  #scripted(id: string, task: FakeTask): ScriptedTask {
+    const emit = (event: TaskEvent): void => {
+      task.events.push(event);
+      for (const socket of this.#watchers.get(id) ?? [])
+        this.#send(socket, { type: 'event', task: id, id: task.events.length, event });
+    };
+    const change = (view: Partial<TaskView>): void =>
+      void (task.reply = { ...task.reply, task: { ...task.reply.task, ...view } });
+    return {
+      id,
+      text: task.body.text,
+      emit,
+      state: (state, waiting) => {
+        change({ state, waiting: waiting ?? null });
+        emit({ kind: 'state', task: task.reply.task });
+      },
+      end: (state, { answer, error } = {}) => {
+        change({
+          state,
+          waiting: null,
+          startedAt: NOW,
+          endedAt: '2026-01-02T03:04:06.500Z',
+          ...(error && { error: new CodedError(error).toBody() as never }),
+        });
+        task.reply = { ...task.reply, usage: SOME_USED };
+        task.answer = answer ?? null;
+        emit({ kind: 'ended', task: task.reply.task, usage: SOME_USED });
+      },
+    };
+  }
+
+  #send(socket: WebSocket, message: ServerMessage): void {
+    socket.send(JSON.stringify(message));
+  }
+
+  #routes(app: FastifyInstance): void {
+    app.setErrorHandler((error, _request, reply) => {
+      const coded =
+        error instanceof CodedError
+          ? error
+          : new CodedError('request_invalid', { reason: (error as Error).name });
+      return reply.status(coded.status).send({ error: { ...coded.toBody(), requestId: 'req_test' } });
+    });
+    app.addHook('onRequest', async (request) => {
+      const path = request.url.split('?')[0]!;
+      this.seen.push({
+        method: request.method,
+        path,
+        idempotencyKey: request.headers['idempotency-key'] as string | undefined,
+      });
+      if (!path.startsWith('/api/')) return;
+      if (request.headers.authorization !== `Bearer ${TOKEN}`) throw new CodedError('not_authenticated');
+    });
+    const found = <T>(item: T | undefined): T => {
+      if (item === undefined) throw new CodedError('not_found');
+      return item;
+    };
+    type Named = { Params: { name: string } };
+    const ready = (): boolean => Object.values(this.parts).every((part) => part.ok);
+    const page = statusPage();
+    app.get('/', async (_request, reply) => reply.type('text/html; charset=utf-8').send(page.html));
+    app.get('/status.js', async (_request, reply) =>
+      reply.type('text/javascript; charset=utf-8').send(page.script),
+    );
+    app.get('/status.css', async (_request, reply) => reply.type('text/css; charset=utf-8').send(page.style));
+    app.get('/readyz', async (_request, reply) =>
+      reply.status(ready() ? 200 : 503).send({ ready: ready(), parts: this.parts }),
+    );
+    app.get('/api/v1/status', async () => ({
+      ready: ready(),
+      version: '0.1.0',
+      install: 'test000000',
+      parts: this.parts,
+      cages: this.cages,
+      tasks: [...this.tasks.values()].map(({ reply }) => reply.task),
+      claws: [...this.claws.values()].map((claw) => ({
+        claw,
+        caps: CAPS,
+        usage24h: SOME_USED,
+        running: 0,
+        queued: 0,
+      })),
+    }));
+    app.post('/api/v1/cages/end', async () => ({ ended: this.cages.splice(0).length }));
+
+    app.get('/api/v1/keys', async () => ({ items: [...this.keys.values()], nextCursor: null }));
+    app.post('/api/v1/keys', async (request, reply) => {
+      const key = keyCreate.parse(request.body);
+      this.secrets.set(key.name, key.secret);
+      this.keys.set(key.name, {
+        id: `key_${key.name}`,
+        name: key.name,
+        provider: key.provider,
+        baseUrl: key.baseUrl,
+        masked: `sk-…${key.secret.slice(-4)}`,
+        version: 1,
+        state: 'active',
+        verifiedAt: key.verify ? NOW : null,
+        createdAt: NOW,
+      });
+      return reply.status(201).send(this.keys.get(key.name));
+    });
+    app.get<Named>('/api/v1/keys/:name', async ({ params }) => found(this.keys.get(params.name)));
+    app.post<Named>('/api/v1/keys/:name/rotate', async ({ params, body }) => {
+      const key = { ...found(this.keys.get(params.name)), version: 2 };
+      this.secrets.set(params.name, keyRotate.parse(body).secret);
+      this.keys.set(params.name, key);
+      return key;
+    });
+    app.post<Named>('/api/v1/keys/:name/revoke', async ({ params }) => ({
+      ...found(this.keys.get(params.name)),
+      state: 'revoked',
+    }));
+
+    app.get('/api/v1/claws', async () => ({ items: [...this.claws.values()], nextCursor: null }));
+    app.post('/api/v1/claws', async (request, reply) => {
+      const {
+        deploy,
+        requestsPerMinute = null,
+        tokensPerMinute = null,
+        ...claw
+      } = clawCreate.parse(request.body);
+      const view: ClawView = {
+        id: `claw_${claw.name}`,
+        ...claw,
+        requestsPerMinute,
+        tokensPerMinute,
+        state: deploy ? 'deployed' : 'stopped',
+        createdAt: NOW,
+        updatedAt: NOW,
+      };
+      this.claws.set(claw.name, view);
+      return reply.status(201).send(view);
+    });
+    app.get<Named>('/api/v1/claws/:name', async ({ params }) => found(this.claws.get(params.name)));
+    for (const [verb, state] of [
+      ['deploy', 'deployed'],
+      ['stop', 'stopped'],
+    ] as const) {
+      app.post<Named>(`/api/v1/claws/:name/${verb}`, async ({ params }) => {
+        const claw = { ...found(this.claws.get(params.name)), state };
+        this.claws.set(params.name, claw);
+        return claw;
+      });
+    }
+    app.delete<Named>('/api/v1/claws/:name', async ({ params }, reply) => {
+      found(this.claws.get(params.name));
+      this.claws.delete(params.name);
+      return reply.status(204).send();
+    });
+    app.get<Named>('/api/v1/claws/:name/usage', async ({ params }) => {
+      found(this.claws.get(params.name));
+      return { claw: params.name, since: NOW, usage: SOME_USED, caps: CAPS };
+    });
+
+    app.post<Named>('/api/v1/claws/:name/tasks', async (request, reply) => {
+      found(this.claws.get(request.params.name));
+      const key = String(request.headers['idempotency-key']);
+      const known = this.tasks.get(this.#created.get(key) ?? '');
+      if (known) return reply.status(202).send(known.reply);
+      const task = this.addTask({ ...taskCreate.parse(request.body), claw: request.params.name });
+      this.#created.set(key, task.id);
+      setImmediate(() => void this.script(task));
+      if (this.loseNextAnswer) {
+        this.loseNextAnswer = false;
+        reply.hijack();
+        return request.raw.socket.destroy();
+      }
+      return reply.status(202).send(this.tasks.get(task.id)!.reply);
+    });
+    app.get<{ Querystring: { state?: string; claw?: string } }>('/api/v1/tasks', async ({ query }) => ({
+      items: [...this.tasks.values()]
+        .map(({ reply }) => reply.task)
+        .filter(
+          (task) => (query.state ?? task.state) === task.state && (query.claw ?? task.claw) === task.claw,
+        ),
+      nextCursor: null,
+    }));
+    type WithId = { Params: { id: string } };
+    app.get<WithId>('/api/v1/tasks/:id', async ({ params }) => found(this.tasks.get(params.id)).reply);
+    app.get<WithId>('/api/v1/tasks/:id/result', async ({ params }) => {
+      const { reply, answer } = found(this.tasks.get(params.id));
+      return { ...reply, answer };
+    });
+    app.post<WithId>('/api/v1/tasks/:id/cancel', async ({ params }) => {
+      const task = found(this.tasks.get(params.id));
+      this.onCancel(this.#scripted(params.id, task));
+      return task.reply;
+    });
+    app.get('/api/v1/events', { websocket: true }, (socket) => this.#watch(socket));
+  }
+
+  #watch(socket: WebSocket): void {
+    if (!this.live) return socket.terminate();
+    socket.on('message', (data: Buffer) => {
+      const message = clientMessage.parse(JSON.parse(String(data)));
+      const task = this.tasks.get(message.task);
+      if (message.type !== 'subscribe' || !task) return;
+      const after = message.after ?? 0;
+      if (after > 0 && this.keptFrom > after + 1)
+        this.#send(socket, { type: 'gap', task: message.task, from: this.keptFrom });
+      task.events.forEach((event, index) => {
+        const id = index + 1;
+        if (id > after && id >= this.keptFrom)
+          this.#send(socket, { type: 'event', task: message.task, id, event });
+      });
+      const watchers = this.#watchers.get(message.task) ?? new Set();
+      this.#watchers.set(message.task, watchers.add(socket));
+      socket.on('close', () => watchers.delete(socket));
+    });
+  }
+}
+
+const CAPS = { requests: { used: 2, limit: 30 }, tokens: { used: 123, limit: 60_000 } };
+
+/** The table's message of a code, as tests compare it. */
+export const messageOf = (code: ErrorCode): string => ERRORS[code].message;

@@ -1,0 +1,62 @@
+import { randomUUID } from 'node:crypto';
+import { Limiter, type LimiterOptions } from '../../orchestrator/limiter/limiter.ts';
+import type { PermitRequest } from '../../orchestrator/limiter/permit-request.ts';
+import type { TestRedis } from './redis.ts';
+
+/** A life of entries in which a test can wait for their end. */
+export const SHORT = { sendWithinMs: 300, entryMs: 600, holdMs: 900 } as const;
+
+/** One Claw with a task whose first attempt is fenced, and the calls of that attempt. */
+export class ClawOfTest {
+  readonly limiter: Limiter;
+  readonly organisation = 'o1';
+  readonly claw = randomUUID();
+  readonly task = randomUUID();
+  readonly caps: { requestsPerMinute?: number; tokensPerMinute?: number };
+  #calls = 0;
+
+  constructor(limiter: Limiter, caps: { requestsPerMinute?: number; tokensPerMinute?: number }) {
+    this.limiter = limiter;
+    this.caps = caps;
+  }
+
+  fence = (epoch = 1): Promise<void> => this.limiter.fence(this.organisation, this.task, epoch);
+
+  call(tokens: number, more: Partial<PermitRequest> = {}): PermitRequest {
+    this.#calls += 1;
+    return {
+      organisation: this.organisation,
+      claw: this.claw,
+      task: this.task,
+      epoch: 1,
+      callId: `call-${this.#calls}`,
+      tokens,
+      levels: [{ level: 'claw', id: this.claw, ...this.caps }],
+      deadlineMs: 0,
+      ...more,
+    };
+  }
+
+  window = () => this.limiter.window(this.organisation, 'claw', this.claw);
+}
+
+/** Limiters that are closed together; each is an orchestrator of its own. */
+export class Limiters {
+  readonly #redis: TestRedis;
+  readonly #open: Limiter[] = [];
+
+  constructor(redis: TestRedis) {
+    this.#redis = redis;
+  }
+
+  async open(options: LimiterOptions = {}): Promise<Limiter> {
+    const limiter = new Limiter(this.#redis.connect(), options);
+    this.#open.push(limiter);
+    while (!limiter.isReady) await new Promise((resolve) => setTimeout(resolve, 5));
+    return limiter;
+  }
+
+  async closeAll(): Promise<void> {
+    await Promise.all(this.#open.splice(0).map((limiter) => limiter.close()));
+  }
+}

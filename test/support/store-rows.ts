@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto';
+import type { Store } from '../../orchestrator/store/store.ts';
+
+/** Rows for tests: each call makes an organisation of its own, so that tests share a database without meeting. */
+export async function newTenant(store: Store) {
+  const { id: organisation } = await store.organisations.create(`test-${randomBytes(6).toString('hex')}`);
+  const addKey = (name = 'main') =>
+    store.keys.create({
+      id: store.keys.newId(),
+      organisation,
+      name,
+      provider: 'openai',
+      baseUrl: 'https://api.openai.com/v1',
+      ca: null,
+      record: Buffer.from('sealed'),
+      masked: 'sk-…x7Qd',
+      verifiedAt: null,
+    });
+  const key = await addKey();
+  const addClaw = (name: string) =>
+    store.claws.create({
+      organisation,
+      name,
+      model: 'gpt-test',
+      key: key.id,
+      instructions: '',
+      requestsPerMinute: null,
+      tokensPerMinute: 1000,
+      maxSteps: 50,
+      concurrency: 2,
+      timeoutMs: 60_000,
+    });
+  const claw = await addClaw('worker');
+  const addTask = async (idempotency?: { idempotencyKey: string; idempotencyHash: string }, of = claw.id) =>
+    store.tasks.create({
+      id: store.tasks.newId(),
+      organisation,
+      claw: of,
+      sealedInput: Buffer.from([0, 1, 254, 255]),
+      timeoutMs: 60_000,
+      ...idempotency,
+    });
+  const addCage = (claimable: string | null = claw.id) =>
+    store.cages.insert({
+      id: store.cages.newId(),
+      organisation,
+      claw: claimable,
+      purpose: claimable === null ? 'verify' : 'task',
+      linkSecretRecord: Buffer.from('sealed'),
+    });
+  return { organisation, key, claw, addKey, addClaw, addTask, addCage };
+}
+
+export type Tenant = Awaited<ReturnType<typeof newTenant>>;

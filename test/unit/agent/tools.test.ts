@@ -1,0 +1,88 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { cutMiddle } from '../../../cage-image/agent/cut-middle.ts';
+import { runTool } from '../../../cage-image/agent/tools/toolbox.ts';
+
+let work: string;
+beforeEach(() => {
+  work = mkdtempSync(join(tmpdir(), 'clawcage-work-'));
+});
+afterEach(() => rmSync(work, { recursive: true }));
+
+const use = (name: string, args: unknown, outputLimit = 10_000) =>
+  runTool(name, typeof args === 'string' ? args : JSON.stringify(args), { work, environment: { PATH: '/usr/bin:/bin' }, outputLimit });
+
+describe('cutting in the middle', () => {
+  test('leaves a text that fits, and keeps both ends of one that does not', () => {
+    expect(cutMiddle('short', 5)).toBe('short');
+    expect(cutMiddle('abcdefghij', 4)).toBe('ab\n[… 6 characters left out …]\nij');
+  });
+});
+
+describe('shell', () => {
+  test('runs in the folder of the work and gives both outputs', async () => {
+    expect(await use('shell', { command: 'pwd; echo oops >&2' })).toMatchObject({ ok: true, output: expect.stringContaining(work) });
+    expect((await use('shell', { command: 'echo oops >&2' })).output).toBe('oops\n');
+  });
+
+  test('says how a command ended that did not end well', async () => {
+    expect((await use('shell', { command: 'echo x; exit 3' })).output).toBe('x\n[exit code 3]');
+    expect((await use('shell', { command: 'kill -9 $$' })).output).toBe('[ended by SIGKILL]');
+    expect((await use('shell', { command: 'true' })).output).toBe('[no output]');
+  });
+
+  test('ends a command and all that it started when its time is over', async () => {
+    const since = performance.now();
+    const { output } = await use('shell', { command: 'echo begun; sleep 50 & sleep 60', timeout_seconds: 1 });
+    expect(output).toBe('begun\n[timed out after 1 s]');
+    expect(performance.now() - since).toBeLessThan(4_000);
+  });
+
+  test('does not wait for what a command leaves in the background', async () => {
+    const since = performance.now();
+    expect((await use('shell', { command: 'setsid sleep 3 & echo started' })).output).toBe('started\n');
+    expect(performance.now() - since).toBeLessThan(2_500);
+  });
+
+  test('cuts a long output in the middle, and one without end costs no memory', async () => {
+    const { output } = await use('shell', { command: 'seq 1 100000' }, 1_000);
+    expect(output.length).toBeLessThan(1_100);
+    expect(output).toMatch(/^1\n2\n[^]*left out[^]*100000\n$/);
+    const endless = await use('shell', { command: 'head -c 60000000 /dev/zero | tr "\\0" y; echo end' }, 1_000);
+    expect(endless.output).toMatch(/^y+[^]*end\n$/);
+  });
+});
+
+describe('files', () => {
+  test('are written with their folders, listed with their sizes, and read', async () => {
+    expect(await use('write_file', { path: 'out/a.txt', content: 'größe' })).toEqual({ ok: true, output: '7 bytes written to out/a.txt' });
+    expect(readFileSync(join(work, 'out/a.txt'), 'utf8')).toBe('größe');
+    expect((await use('list_files', {})).output).toBe('7\tout/a.txt');
+    expect((await use('read_file', { path: 'out/a.txt' })).output).toBe('größe');
+  });
+
+  test('that are long are read on from an offset', async () => {
+    writeFileSync(join(work, 'long'), `${'x'.repeat(1024 * 1024)}END`);
+    expect((await use('read_file', { path: 'long' })).output).toMatch(/\[3 more bytes: go on with offset 1048576\]$/);
+    expect((await use('read_file', { path: 'long', offset: 1024 * 1024 })).output).toBe('END');
+  });
+
+  test('outside are refused, and the model is told why', async () => {
+    expect(await use('read_file', { path: '/etc/passwd' })).toEqual({ ok: false, output: expect.stringContaining('outside') });
+    expect(await use('write_file', { path: '../x', content: '' })).toMatchObject({ ok: false });
+  });
+});
+
+describe('what a model gets wrong', () => {
+  test.each([
+    ['shell', '{"command":', /JSON/],
+    ['shell', {}, /command/],
+    ['shell', { command: 'x', timeout_seconds: 1e9 }, /timeout_seconds/],
+    ['read_file', { path: 'not-there' }, /ENOENT/],
+    ['fetch', {}, /There is no tool fetch/],
+  ])('%s %j is told back to it', async (name, args, reason) => {
+    expect(await use(name, args)).toEqual({ ok: false, output: expect.stringMatching(reason) });
+  });
+});

@@ -1,0 +1,44 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { KeyRedactor } from '../../../cage-image/meter/redact.ts';
+
+const KEY = 'sk-abcabc-abcabd';
+
+function through(key: string, chunks: readonly string[]): string {
+  const redactor = new KeyRedactor(Buffer.from(key));
+  return Buffer.concat([...chunks.map((chunk) => redactor.push(Buffer.from(chunk))), redactor.end()]).toString();
+}
+
+/** Cuts a text at these places. */
+const cut = (text: string, places: readonly number[]): string[] => {
+  const at = [...new Set([0, ...places.map((place) => place % (text.length + 1)), text.length])].toSorted((a, b) => a - b);
+  return at.slice(1).map((end, index) => text.slice(at[index], end));
+};
+
+describe('the redactor', () => {
+  test('takes the key out wherever the stream is cut, and changes nothing else', () => {
+    const piece = fc.oneof(fc.constant(KEY), fc.constantFrom('sk-', 'sk-abc', 'sk-abcabc-abcab', 'x', '\n\n', KEY.slice(3)));
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), fc.array(fc.nat(), { maxLength: 12 }), (pieces, places) => {
+        const text = pieces.join('');
+        expect(through(KEY, cut(text, places))).toBe(text.replaceAll(KEY, '[redacted]'));
+      }),
+    );
+  });
+
+  test('holds back no more than what may be the beginning of the key', () => {
+    const redactor = new KeyRedactor(Buffer.from(KEY));
+    expect(redactor.push(Buffer.from('data: hello\n\n')).toString()).toBe('data: hello\n\n');
+    expect(redactor.push(Buffer.from('the key is sk-ab')).toString()).toBe('the key is ');
+    expect(redactor.push(Buffer.from('solutely not')).toString()).toBe('sk-absolutely not');
+  });
+
+  test('finds a key with characters that JSON escapes in its escaped form too', () => {
+    const key = 'local"key\\1';
+    expect(through(key, [JSON.stringify({ error: `wrong key ${key}` }), ` and ${key}`])).toBe('{"error":"wrong key [redacted]"} and [redacted]');
+  });
+
+  test('cleans a header', () => {
+    expect(new KeyRedactor(Buffer.from(KEY)).text(`Bearer ${KEY}`)).toBe('Bearer [redacted]');
+  });
+});
