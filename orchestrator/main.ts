@@ -22,7 +22,7 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', () => void stop());
   process.on('SIGINT', () => void stop());
-  const url = await service.listen().catch(fail);
+  const url = await service.listen().catch((error: unknown) => fail(portInUse(error, config)));
   say({ event: 'ready', url, home: config.home, pid: process.pid });
 }
 
@@ -32,6 +32,10 @@ function read(): Config {
   } catch (error) {
     return fail(error);
   }
+}
+
+function portInUse(error: unknown, { http }: Config): unknown {
+  return (error as NodeJS.ErrnoException).code === 'EADDRINUSE' ? new CodedError('port_in_use', { ...http }) : error;
 }
 
 function fail(error: unknown): never {

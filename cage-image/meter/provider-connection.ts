@@ -160,7 +160,13 @@ function secured(tunnel: Socket, host: string, ca: string | undefined): Promise<
   });
 }
 
+/** Failures of the way there that another try may get over; what the gate refuses for a reason keeps its own code. */
+const ON_THE_WAY = new Set(['gate_unavailable', 'gate_resolve_failed', 'gate_connect_failed']);
+
 function beforeSending(error: Error): Error {
+  if (error instanceof CodedError && ON_THE_WAY.has(error.code)) {
+    return new CodedError('provider_unreachable', { reason: error.message });
+  }
   if (error instanceof CodedError || error instanceof DroppedBeforeSending || error.name === 'AbortError')
     return error;
   const code = (error as NodeJS.ErrnoException).code;

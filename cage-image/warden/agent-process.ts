@@ -119,7 +119,7 @@ class Outcome {
 
 /** An agent may name what stopped it, but not speak for the cage, the link or the service. */
 function agentsCode(code: string): ErrorCode {
-  return isErrorCode(code) && /^(agent|provider|limit|limiter|model|meter)_/.test(code)
+  return isErrorCode(code) && /^(agent|provider|gate|limit|limiter|model|meter)_/.test(code)
     ? code
     : 'agent_failed';
 }

@@ -13,7 +13,7 @@ import { OpenCalls } from './open-calls.ts';
 import { killAllBut } from './processes.ts';
 import type { ProofSubject } from './proof/prove.ts';
 
-export type WardenLink = Pick<CageLink, 'send' | 'close'>;
+export type WardenLink = Pick<CageLink, 'send' | 'acknowledged' | 'close'>;
 export type LinkHandlers = Pick<ServeOptions, 'bootstrap' | 'hello' | 'onMessage' | 'onController'>;
 
 export interface WardenParts {
@@ -34,6 +34,9 @@ type VerifyKey = Extract<ToCage, { type: 'verify_key' }>;
 /** How long calls that still run may take to be settled: after an agent that ended by itself, and after one that was stopped. */
 const SETTLE_MS = { ended: 5_000, stopped: 500 } as const;
 const TIMED_OUT_GRACE_MS = 1_000;
+const METER_READY_WITHIN_MS = 20_000;
+/** The longest that a timer of Node can run; a longer one would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Owns the cage: starts and ends the other processes and speaks for them over the link. A key passes it only sealed. One cage does one task (or
@@ -58,6 +61,8 @@ export class Warden {
   #stopped: Exclude<Verdict, { state: 'succeeded' }> | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
   #ending = false;
+  /** The result has reached a controller: the cage has nothing more to tell of its task. */
+  #reported = false;
 
   constructor(parts: WardenParts) {
     this.#parts = parts;
@@ -71,6 +76,7 @@ export class Warden {
       onMessage: (message) => this.#heardMeter(message),
       onEnd: () => this.#meterEnded(),
     });
+    const late = setTimeout(() => void this.#meter.kill(), METER_READY_WITHIN_MS);
     this.#proxy = await EgressProxy.start();
     try {
       const { pid, ready } = this.#meter;
@@ -82,6 +88,8 @@ export class Warden {
       this.#ready = await ready;
     } catch {
       return EXIT.broken;
+    } finally {
+      clearTimeout(late);
     }
     this.#link = this.#parts.serveLink({
       bootstrap: this.#parts.bootstrap,
@@ -89,7 +97,7 @@ export class Warden {
         cageId: this.#parts.bootstrap.cageId,
         meterPublicKey: this.#ready.publicKey,
         proof: this.#proof,
-        ...(typeof this.#job === 'object' && { task: this.#job }),
+        ...(typeof this.#job === 'object' && !this.#reported && { task: this.#job }),
       }),
       onMessage: (message) => this.#obey(message),
       onController: (present, { fresh }) => this.#controllerChanged(present, fresh),
@@ -141,7 +149,7 @@ export class Warden {
     }
     this.#job = job;
     this.#calls = new OpenCalls(job);
-    const deadline = setTimeout(() => this.#timeOut(), start.deadlineMs);
+    const deadline = setTimeout(() => this.#timeOut(), Math.min(start.deadlineMs, LONGEST_TIMER_MS));
     const verdict = await this.#work(start).catch((error: unknown) => failure(error));
     clearTimeout(deadline);
     await this.#end(job, this.#stopped ?? verdict);
@@ -264,6 +272,11 @@ export class Warden {
     for (const settle of this.#calls?.abandon() ?? []) this.#link.send(settle);
     this.#link.send({ type: 'result', ...job, ...verdict });
     if (this.#stopped?.error.code === 'task_orphaned') this.#over.resolve(EXIT.orphaned);
+    // Rejects only where the link is closed, that is at the cage's end.
+    await this.#link.acknowledged().then(
+      () => (this.#reported = true),
+      () => undefined,
+    );
   }
 
   #controllerChanged(present: boolean, fresh: boolean): void {

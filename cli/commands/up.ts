@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import type { Command } from 'commander';
 import { clientOf, say, writeJson, type Cli } from '../cli.ts';
-import { allowHosts, demoPlan, type DemoPlan } from '../demo/plan.ts';
+import { allowHosts, demoPlan } from '../demo/plan.ts';
 import { showDemo } from '../demo/demo.ts';
-import { endSimulator } from '../demo/simulator.ts';
+import { endSimulator, type DemoPlan } from '../demo/simulator.ts';
 import { EXIT } from '../exit-codes.ts';
 import { Failure, errorLine } from '../failure.ts';
 import { removePidFile } from '../service/pid-file.ts';

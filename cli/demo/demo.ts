@@ -12,8 +12,8 @@ import { coloursFor } from '../terminal/terminal.ts';
 import { capUse, count } from '../terminal/words.ts';
 import { readExample, type Example } from './example.ts';
 import { nextSteps } from './next-steps.ts';
-import { DEMO_HOST, recordDeclined, recordPort, type DemoPlan } from './plan.ts';
-import { startSimulator, type Simulator } from './simulator.ts';
+import { DEMO_HOST, recordDeclined, recordPort } from './plan.ts';
+import { startSimulator, type DemoPlan, type Simulator } from './simulator.ts';
 
 const KEY = 'demo';
 const TASK = 'Count the words and lines of the attached file.';

@@ -4,16 +4,7 @@ import type { Cli } from '../cli.ts';
 import { bindError } from '../service/start-service.ts';
 import { bridgeAddress } from './bridge-address.ts';
 import { demoFolder } from './folder.ts';
-import { findSimulator } from './simulator.ts';
-
-/**
- * Where the demo's simulator listens. It has to be known before the service starts, since the gate lets a private address through only
- * where the service was told of it; the port stays the same for good, since the demo's key names it.
- */
-export interface DemoPlan {
-  readonly port: number;
-  readonly addresses: readonly string[];
-}
+import { findSimulator, type DemoPlan } from './simulator.ts';
 
 export const DEMO_HOST = 'host.docker.internal';
 const FIRST_PORT = 4182;

@@ -6,11 +6,19 @@ import { waitForLine } from '../service/child-lines.ts';
 import { readPidFile, removePidFile, writePidFile } from '../service/pid-file.ts';
 import { endProcess, runs, startNode } from '../service/process.ts';
 import { demoFolder } from './folder.ts';
-import type { DemoPlan } from './plan.ts';
 
 const ready = z.looseObject({ url: z.string(), port: z.int(), ca: z.string(), keyFile: z.string() });
 const READY_MS = 30_000;
 const END_MS = 5000;
+
+/**
+ * Where the demo's simulator listens. It has to be known before the service starts, since the gate lets a private address through only
+ * where the service was told of it; the port stays the same for good, since the demo's key names it.
+ */
+export interface DemoPlan {
+  readonly port: number;
+  readonly addresses: readonly string[];
+}
 
 export interface Simulator {
   readonly port: number;

@@ -19,6 +19,9 @@ export class TaskShown implements Follower {
   #turn = '';
   #missed = false;
   #lastLine = '';
+  /** The last character that went to stdout. */
+  #written = '\n';
+  #lastState = '';
   #epoch = 0;
 
   /** With `stream: false` nothing goes to stdout, and progress only to a person at a terminal. */
@@ -109,8 +112,9 @@ export class TaskShown implements Follower {
     this.#epoch = Math.max(this.#epoch, task.epoch);
     const words = task.waiting === null ? task.state : `${task.state}, waiting: ${oneLine(task.waiting)}`;
     // On a terminal the spinner says it.
-    if (!this.#terminal.stderr.isTTY) this.#progress(words);
-    else if (task.endedAt === null) this.#working(words);
+    if (!this.#terminal.stderr.isTTY && words !== this.#lastState) this.#progress(words);
+    if (task.endedAt === null) this.#working(words);
+    this.#lastState = words;
   }
 
   #working(text: string): void {
@@ -132,8 +136,6 @@ export class TaskShown implements Follower {
     this.#terminal.stdout.write(text);
     this.#written = text.at(-1)!;
   }
-
-  #written = '\n';
 
   #atLineStart(): boolean {
     return this.#written === '\n';

@@ -7,7 +7,7 @@ import type { CallRef } from '../limiter/permit-request.ts';
 import type { Log } from '../log.ts';
 import type { LedgerStore } from '../store/ledger-store.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import type { Attempt } from './task-run.ts';
+import type { Attempt } from './attempt.ts';
 
 type PermitRequest = Extract<FromCage, { type: 'permit_request' }>;
 type Settle = Extract<FromCage, { type: 'settle' }>;

@@ -2,16 +2,8 @@ import { CodedError, fromBody, toCodedError, type ErrorBody } from '#errors/code
 import type { FromCage, ToCage } from '#protocol/link-messages.ts';
 import type { FinalState } from '#task/state.ts';
 import type { LiveCage } from './live-cage.ts';
+import type { Attempt } from './attempt.ts';
 import type { CallDesk } from './call-desk.ts';
-
-/** One attempt that is under way: what its run needs to know of its task and Claw. */
-export interface Attempt {
-  readonly organisation: string;
-  readonly task: string;
-  readonly epoch: number;
-  readonly claw: string;
-  readonly key: string;
-}
 
 export interface Outcome {
   readonly state: FinalState;

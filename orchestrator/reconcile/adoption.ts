@@ -21,60 +21,79 @@ interface Parts {
   readonly log: Log;
 }
 
-/** Takes over what an earlier start left: cages whose agents went on meanwhile, and attempts that never got that far. */
+/**
+ * Takes over what an earlier start left: cages whose agents went on meanwhile, and attempts that never got that far. What cannot be reached now
+ * (the engine, the gate, the limiter) is tried again by every round of the reconciler; nothing is ended for it.
+ */
 export class Adoption {
   readonly #parts: Parts;
+  /** Tasks that are still to be taken over. */
+  readonly #left = new Set<string>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
   }
 
-  /** Once, before jobs are taken. What cannot be taken over is ended, and its task is started again or failed. */
+  /** Once, before jobs are taken. */
   async takeOver(): Promise<void> {
     const { store, runtime, keeper, organisation } = this.#parts;
     const running = new Set((await runtime.list()).filter((cage) => cage.state === 'running').map((cage) => cage.cageId));
-    const rows = await store.cages.list(organisation);
-    await Promise.all(rows.map((row) => (running.has(row.id) ? this.#takeOverCage(row) : keeper.end(organisation, row.id))));
-    for (const task of await store.tasks.nonFinal(organisation)) {
-      if (task.state !== 'queued' && !this.#parts.runs.get(task.id)) await this.takeOverTask(task);
-    }
+    const tasks = (await store.tasks.nonFinal(organisation)).filter((task) => task.state !== 'queued');
+    const theirs = new Set(tasks.map((task) => task.id));
+    for (const task of tasks) this.#left.add(task.id);
+    const rows = (await store.cages.list(organisation)).filter((row) => row.task === null || !theirs.has(row.task));
+    await Promise.all(rows.map((row) => (running.has(row.id) && row.state === 'warm' ? this.#takeOverSpare(row) : keeper.end(organisation, row.id))));
+    await this.retry();
   }
 
-  /** A task that should have a cage and is not listened to. */
-  async takeOverTask(task: TaskRow): Promise<void> {
-    const { store, keeper, runs } = this.#parts;
-    for (const cage of await store.cages.ofTask(task.organisation, task.id)) await keeper.end(task.organisation, cage.id);
-    if (task.state === 'starting') {
-      await store.tasks.requeue(task.organisation, task.id, task.epoch);
-      return;
-    }
-    await runs.finish({ task, claw: { id: task.claw } }, { state: 'failed', error: new CodedError('cage_died').toBody() });
+  /** Those that could not be taken over before. */
+  async retry(): Promise<void> {
+    await Promise.all([...this.#left].map((task) => this.#takeOverTask(task)));
   }
 
-  async #takeOverCage(row: CageRow): Promise<void> {
+  async #takeOverSpare(row: CageRow): Promise<void> {
     const { keeper, log, organisation } = this.#parts;
     try {
-      if (row.state === 'warm') await keeper.adopt(row);
-      else if (row.state === 'assigned' && row.task !== null) await this.#takeOverAttempt(row, row.task);
-      else await keeper.end(organisation, row.id);
+      await keeper.adopt(row);
     } catch (error) {
-      log.warn({ cage: row.id, code: toCodedError(error).code }, 'a cage could not be taken over');
+      log.warn({ cage: row.id, code: toCodedError(error).code }, 'a spare could not be taken over');
       await keeper.end(organisation, row.id);
     }
   }
 
-  async #takeOverAttempt(row: CageRow, taskId: string): Promise<void> {
-    const { store, keeper, runs, telemetry, limiter, organisation } = this.#parts;
-    const task = await store.tasks.byId(organisation, taskId);
-    const claw = task && (await store.claws.byId(organisation, task.claw));
-    if (!task || !claw || isFinal(task.state) || task.epoch !== row.taskEpoch) return keeper.end(organisation, row.id);
+  async #takeOverTask(id: string): Promise<void> {
+    const { store, organisation, log } = this.#parts;
+    try {
+      const task = await store.tasks.byId(organisation, id);
+      if (task && !isFinal(task.state) && !(await this.#resume(task))) await this.#giveUp(task);
+      this.#left.delete(id);
+    } catch (error) {
+      log.warn({ task: id, code: toCodedError(error).code }, 'a task could not be taken over yet');
+    }
+  }
+
+  /** False where no cage has this attempt; throws where that cannot be known now. */
+  async #resume(task: TaskRow): Promise<boolean> {
+    const { store, runtime, keeper, runs, telemetry, limiter, organisation } = this.#parts;
+    const row = (await store.cages.ofTask(organisation, task.id)).find((cage) => cage.state === 'assigned' && cage.taskEpoch === task.epoch);
+    const claw = await store.claws.byId(organisation, task.claw);
+    if (!row || !claw || (await runtime.inspect(row.id))?.state !== 'running') return false;
     await limiter.fence(organisation, task.id, task.epoch);
     const cage = await keeper.adopt(row);
-    if (cage.hello.task?.taskId !== task.id || cage.hello.task.epoch !== task.epoch) return keeper.end(organisation, row.id);
+    if (cage.hello.task?.taskId !== task.id || cage.hello.task.epoch !== task.epoch) return false;
     const run = runs.listen({ task, claw, cage, deadlineMs: remainingMs(task) });
     telemetry.cageStarted({ kind: 'adopted', seconds: 0 });
     if (task.state === 'starting') await store.tasks.transition(organisation, task.id, task.epoch, 'running', { startedAt: new Date() });
     if (task.cancelRequested) run.stop('cancelled');
+    return true;
+  }
+
+  /** An attempt that never began goes back to the queue; one that had begun has failed, since what it did outside is not known. */
+  async #giveUp(task: TaskRow): Promise<void> {
+    const { store, keeper, runs, organisation } = this.#parts;
+    for (const cage of await store.cages.ofTask(organisation, task.id)) await keeper.end(organisation, cage.id);
+    if (task.state === 'starting') await store.tasks.requeue(organisation, task.id, task.epoch);
+    else await runs.finish({ task, claw: { id: task.claw } }, { state: 'failed', error: new CodedError('cage_died').toBody() });
   }
 }
 

@@ -57,6 +57,7 @@ export class Reconciler {
   async round(): Promise<void> {
     const parts: Record<string, () => Promise<void>> = {
       gate: () => this.#keepGate(),
+      attempts: () => this.#parts.adoption.retry(),
       cages: () => this.#sweepCages(),
       tasks: () => this.#wake(),
       results: () => this.#sweepResults(),
@@ -88,7 +89,7 @@ export class Reconciler {
   }
 
   async #sweepCages(): Promise<void> {
-    const { store, runtime, keeper, runs, organisation, adoption } = this.#parts;
+    const { store, runtime, keeper, organisation } = this.#parts;
     const rows = new Map((await store.cages.list(organisation)).map((row) => [row.id, row]));
     const present = new Map((await runtime.list()).map((info) => [info.cageId, info]));
     for (const info of present.values()) {
@@ -97,9 +98,6 @@ export class Reconciler {
     for (const row of rows.values()) {
       if (row.state === 'ending') await keeper.end(organisation, row.id);
       else if (row.state !== 'creating' && present.get(row.id)?.state !== 'running') await this.#lost(row.id);
-    }
-    for (const task of await store.tasks.nonFinal(organisation)) {
-      if (task.state === 'running' && !runs.get(task.id)) await adoption.takeOverTask(task);
     }
   }
 

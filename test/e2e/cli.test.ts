@@ -92,10 +92,11 @@ describe('clawcage run', () => {
       timeout: 10_000,
     });
     await service.up();
-    const { code, stdout, stderr } = await ended;
-    expect(code).toBe(0);
-    expect(stdout).toContain('survived');
-    expect(stderr).toContain('the service is back');
+    expect(await ended).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('survived'),
+      stderr: expect.stringContaining('the service is back'),
+    });
   });
 });
 

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import type { Check } from './prove.ts';
+import type { Check } from './check.ts';
 
 /** Everything of a process that holds, or leads to, its memory, its environment or its descriptors. */
 const FILES = [

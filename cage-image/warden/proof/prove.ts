@@ -3,6 +3,7 @@ import type { Proof } from '#protocol/link-messages.ts';
 import type { CagePaths } from '../../paths.ts';
 import type { MeterReady } from '../meter-process.ts';
 import { probeAsAgent } from './agent-probe.ts';
+import type { Check } from './check.ts';
 import { binariesUnreadable, installationUnwritable } from './installation.ts';
 import {
   coreDumpsOff,
@@ -19,8 +20,6 @@ export interface ProofSubject {
   readonly meterReady: Promise<MeterReady>;
   readonly proxyPort: number;
 }
-
-export type Check = Proof['checks'][number];
 
 /**
  * Proves that the agent of this cage will not be able to read PID 1, the warden or the meter: a child of the agent's kind tries, and what the kernel

@@ -12,7 +12,11 @@ beforeAll(async () => {
 });
 afterAll(() => yard?.[Symbol.asyncDispose]());
 
-async function withCage<T>(work: (cage: RealCage) => Promise<T>, image?: string, weaken?: Weaken): Promise<T> {
+async function withCage<T>(
+  work: (cage: RealCage) => Promise<T>,
+  image?: string,
+  weaken?: Weaken,
+): Promise<T> {
   const cage = await yard.cage(image, weaken);
   try {
     return await work(cage);
@@ -24,8 +28,21 @@ async function withCage<T>(work: (cage: RealCage) => Promise<T>, image?: string,
 const FILES = ['environ', 'maps', 'smaps', 'numa_maps', 'auxv', 'io', 'syscall', 'personality'];
 const WAYS = [
   ...FILES.flatMap((file) => [`proc/${file}`, `task/${file}`]),
-  ...['mem', 'mem for writing', 'pagemap', 'fd list', 'map_files list', 'cwd', 'root', 'exe', 'exe copied', 'fd link', 'fd opened'].map((way) => `proc/${way}`),
-  ...['ptrace attach', 'ptrace seize'],
+  ...[
+    'mem',
+    'mem for writing',
+    'pagemap',
+    'fd list',
+    'map_files list',
+    'cwd',
+    'root',
+    'exe',
+    'exe copied',
+    'fd link',
+    'fd opened',
+  ].map((way) => `proc/${way}`),
+  'ptrace attach',
+  'ptrace seize',
 ];
 /** The engine's seccomp profile forbids these to everybody; without it they show that the cage does not live by that alone. */
 const FORBIDDEN_BY_SECCOMP = ['process_vm_readv', 'pidfd_getfd', 'kcmp'];
@@ -81,9 +98,17 @@ describe.each<[string, Weaken, string[]]>([
 
 describe('the self-proof fails, and the key is refused', () => {
   test.each<[string, string, string[]]>([
-    ['a readable Node', 'chmod 0755 /opt/clawcage/bin/node', ['binaries_unreadable', 'warden_closed', 'meter_closed']],
+    [
+      'a readable Node',
+      'chmod 0755 /opt/clawcage/bin/node',
+      ['binaries_unreadable', 'warden_closed', 'meter_closed'],
+    ],
     ['a readable tini', 'chmod 0755 /opt/clawcage/bin/tini', ['binaries_unreadable', 'init_closed']],
-    ['a compile cache that the agent can write', 'chmod -R a+w /opt/clawcage/cache', ['installation_unwritable']],
+    [
+      'a compile cache that the agent can write',
+      'chmod -R a+w /opt/clawcage/cache',
+      ['installation_unwritable'],
+    ],
   ])('with %s', async (_, command, expected) => {
     await withCage(async (cage) => {
       expect(cage.link.hello.proof.ok).toBe(false);
@@ -96,7 +121,11 @@ describe('the self-proof fails, and the key is refused', () => {
   test.each<[string, Weaken, string[]]>([
     ['new privileges', (options) => void (options.HostConfig.SecurityOpt = []), ['no_new_privileges']],
     ['a capability', (options) => void (options.HostConfig.CapAdd = ['SYS_PTRACE']), ['no_capabilities']],
-    ['core dumps', (options) => void (options.HostConfig.Ulimits = [{ Name: 'core', Soft: -1, Hard: -1 }]), ['core_dumps_off']],
+    [
+      'core dumps',
+      (options) => void (options.HostConfig.Ulimits = [{ Name: 'core', Soft: -1, Hard: -1 }]),
+      ['core_dumps_off'],
+    ],
     ['a writable root', (options) => void (options.HostConfig.ReadonlyRootfs = false), ['root_read_only']],
     ['a network', (options) => void (options.HostConfig.NetworkMode = 'bridge'), ['network_closed']],
     ['the engine’s own init', (options) => void (options.HostConfig.Init = true), ['init_closed']],

@@ -95,7 +95,9 @@ export class RealCage {
     this.#cageId = cageId;
   }
 
-  async connect(to: Pick<Parameters<typeof dialLink>[0], 'gate' | 'capability' | 'linkSecret'>): Promise<void> {
+  async connect(
+    to: Pick<Parameters<typeof dialLink>[0], 'gate' | 'capability' | 'linkSecret'>,
+  ): Promise<void> {
     this.link = await dialLink({
       ...to,
       cageId: this.#cageId,
@@ -146,7 +148,10 @@ export class RealCage {
 
 /** Resolves with the exit code of a cage that got `input` on stdin, or nothing. */
 export async function exitCodeAfter(yard: CageYard, input: string | undefined): Promise<number> {
-  const options = cageOptions({ cageId: randomUUID(), image: yard.image, resources: DEFAULT_RESOURCES }, yard.install);
+  const options = cageOptions(
+    { cageId: randomUUID(), image: yard.image, resources: DEFAULT_RESOURCES },
+    yard.install,
+  );
   const container = await yard.docker.createContainer(options);
   const stdin = await container.attach({ stream: true, stdin: true, hijack: true });
   await container.start();

@@ -9,6 +9,9 @@ import { startGate, type TestGate, type TestGateOptions } from '../../support/ga
 import { subject } from '../../support/link.ts';
 import { tcpTarget, type TcpTarget } from '../../support/tcp-target.ts';
 
+// A gate that waits where it should refuse fails its test soon.
+vi.setConfig({ testTimeout: 10_000 });
+
 const code = (code: string) => expect.objectContaining({ code });
 
 /** A capability with any target, as a tenant's base URL or egress list could come to be written. */

@@ -30,18 +30,21 @@ export function cagesContract(subject: () => Subject): void {
 
     it('that are warm go to one task each, oldest first', async () => {
       const { store, other, tenant } = subject();
-      const cages = [await warm(), await warm()];
+      const { organisation, claw } = tenant;
       await tenant.addCage();
-      const claims = await Promise.all(
-        [store, other, store, other].map((each, at) =>
-          each.cages.claimWarm(tenant.organisation, tenant.claw.id, `task_${at}`),
-        ),
-      );
-      const claimed = claims.filter((row) => row !== undefined);
-      expect(claimed.map(({ id }) => id).toSorted()).toEqual(cages);
-      expect(new Set(claimed.map(({ task }) => task)).size).toBe(2);
-      expect(claimed.every(({ state }) => state === 'assigned')).toBe(true);
-      expect(await store.cages.warmOf(tenant.organisation, tenant.claw.id)).toEqual([]);
+      for (let round = 0; round < 10; round += 1) {
+        const cages = [await warm(), await warm()];
+        const claims = await Promise.all(
+          [store, other, store, other, store, other].map((each, at) =>
+            each.cages.claimWarm(organisation, claw.id, `task_${round}_${at}`),
+          ),
+        );
+        const claimed = claims.filter((row) => row !== undefined);
+        expect(claimed.map(({ id }) => id).toSorted()).toEqual(cages);
+        expect(new Set(claimed.map(({ task }) => task)).size).toBe(2);
+        expect(claimed.every(({ state }) => state === 'assigned')).toBe(true);
+        expect(await store.cages.warmOf(organisation, claw.id)).toEqual([]);
+      }
     });
 
     it('go to the Claw that they were made for', async () => {

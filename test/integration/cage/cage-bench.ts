@@ -15,7 +15,8 @@ import type { MeterBench } from './meter-bench.ts';
 type Said<T extends FromCage['type']> = Extract<FromCage, { type: T }>;
 type PermitRequest = Said<'permit_request'>;
 
-const entry = (process: string): string => fileURLToPath(new URL(`../../../cage-image/${process}/main.ts`, import.meta.url));
+const entry = (process: string): string =>
+  fileURLToPath(new URL(`../../../cage-image/${process}/main.ts`, import.meta.url));
 
 const checkoutPaths = (work: string): CagePaths => ({
   tini: '/nowhere/tini',
@@ -87,7 +88,15 @@ export class CageUnderTest implements AsyncDisposable {
     return seal(this.#link!.hello.meterPublicKey, Buffer.from(key), KEY_INFO, aad);
   }
 
-  async start(text: string, options: { key?: string; claw?: Partial<StartMessage['claw']>; files?: Record<string, string>; deadlineMs?: number } = {}): Promise<void> {
+  async start(
+    text: string,
+    options: {
+      key?: string;
+      claw?: Partial<StartMessage['claw']>;
+      files?: Record<string, string>;
+      deadlineMs?: number;
+    } = {},
+  ): Promise<void> {
     const files = options.files ?? {};
     for (const [name, content] of Object.entries(files)) {
       this.send({ type: 'file', name, data: Buffer.from(content).toString('base64'), last: true });

@@ -22,7 +22,12 @@ describe('the built-in agent in a cage', () => {
     expect(readFileSync(join(cage.work, 'in/story.txt'), 'utf8')).toContain('four');
     expect(cage.events('tool_call')).toMatchObject([{ name: 'shell' }]);
     expect(cage.events('tool_result')).toMatchObject([{ ok: true }]);
-    expect(cage.events('text').map((event) => event.text).join('')).toContain(result.answer);
+    expect(
+      cage
+        .events('text')
+        .map((event) => event.text)
+        .join(''),
+    ).toContain(result.answer);
   });
 
   test('says all settles before the result, and each permit is settled once', async () => {
@@ -49,7 +54,9 @@ describe('the built-in agent in a cage', () => {
 
   test('gets over errors of the provider that pass', async () => {
     await using cage = new CageUnderTest(bench);
-    const result = await cage.run('@fail 500 retry-after 0.01 times 2\n@cut after 1 tokens times 1\n@say made it');
+    const result = await cage.run(
+      '@fail 500 retry-after 0.01 times 2\n@cut after 1 tokens times 1\n@say made it',
+    );
     expect(result).toMatchObject({ state: 'succeeded', answer: 'made it' });
     expect(cage.all('settle').map((settle) => settle.charge)).toEqual(['full', 'full', 'full', 'reported']);
   });
@@ -57,7 +64,10 @@ describe('the built-in agent in a cage', () => {
   test('ends at its step limit', async () => {
     await using cage = new CageUnderTest(bench);
     const result = await cage.run('@repeat 9 @tool list_files {}', { claw: { maxSteps: 3 } });
-    expect(result).toMatchObject({ state: 'failed', error: { code: 'agent_step_limit', details: { maxSteps: 3 } } });
+    expect(result).toMatchObject({
+      state: 'failed',
+      error: { code: 'agent_step_limit', details: { maxSteps: 3 } },
+    });
   });
 
   test('says that the cap was in the way, where it was', async () => {
@@ -75,9 +85,24 @@ describe('an agent of the Claw’s own', () => {
   test('finds its environment, and nothing else', async () => {
     await using cage = new CageUnderTest(bench);
     const result = await cage.run('', command('env | sort | cut -d= -f1'));
-    const names = result.answer!.trim().split('\n').filter((name) => !['PWD', 'OLDPWD', '_', 'SHLVL'].includes(name));
+    const names = result
+      .answer!.trim()
+      .split('\n')
+      .filter((name) => !['PWD', 'OLDPWD', '_', 'SHLVL'].includes(name));
     expect(names).toEqual(
-      ['HOME', 'PATH', 'LANG', 'OPENAI_BASE_URL', 'OPENAI_API_KEY', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'].sort(),
+      [
+        'HOME',
+        'PATH',
+        'LANG',
+        'OPENAI_BASE_URL',
+        'OPENAI_API_KEY',
+        'HTTP_PROXY',
+        'HTTPS_PROXY',
+        'NO_PROXY',
+        'http_proxy',
+        'https_proxy',
+        'no_proxy',
+      ].sort(),
     );
   });
 
@@ -103,21 +128,30 @@ describe('an agent of the Claw’s own', () => {
 
   test('that fails says its exit code; one that is not there is named as such', async () => {
     await using cage = new CageUnderTest(bench);
-    expect((await cage.run('', command('exit 7'))).error).toMatchObject({ code: 'agent_failed', details: { exitCode: 7 } });
+    expect((await cage.run('', command('exit 7'))).error).toMatchObject({
+      code: 'agent_failed',
+      details: { exitCode: 7 },
+    });
     await using other = new CageUnderTest(bench);
-    expect((await other.run('', { claw: { command: ['/no/such'] } })).error?.details?.['reason']).toContain('ENOENT');
+    expect((await other.run('', { claw: { command: ['/no/such'] } })).error?.details?.['reason']).toContain(
+      'ENOENT',
+    );
   });
 
   test('gets 403 from its proxy, with what would have to be on the egress list', async () => {
     await using cage = new CageUnderTest(bench);
     const node = (code: string) => `${process.execPath} -e '${code}'`;
-    const plain = node('require("http").get({port:new URL(process.env.HTTP_PROXY).port,path:"http://example.com/x"},(r)=>r.pipe(process.stdout))');
+    const plain = node(
+      'require("http").get({port:new URL(process.env.HTTP_PROXY).port,path:"http://example.com/x"},(r)=>r.pipe(process.stdout))',
+    );
     expect((await cage.run('', command(plain))).answer).toMatch(/gate_target_denied.*example\.com:80/);
     await using other = new CageUnderTest(bench);
     const connect = node(
       'require("http").request({port:new URL(process.env.HTTP_PROXY).port,method:"CONNECT",path:"api.example.com:443"}).on("connect",(r,s,h)=>{console.log(r.statusCode);s.pipe(process.stdout);process.stdout.write(h)}).end()',
     );
-    expect((await other.run('', command(connect))).answer).toMatch(/^403[^]*gate_target_denied.*api\.example\.com:443/);
+    expect((await other.run('', command(connect))).answer).toMatch(
+      /^403[^]*gate_target_denied.*api\.example\.com:443/,
+    );
   });
 });
 
@@ -125,11 +159,17 @@ describe('ends', () => {
   test('a cancelled task ends within 2 s, also where the agent does not heed SIGTERM', async () => {
     await using cage = new CageUnderTest(bench);
     await cage.connect();
-    await cage.start('', command(`trap '' TERM; echo '{"kind":"status","status":"up"}' >&3; while :; do sleep 1; done`));
+    await cage.start(
+      '',
+      command(`trap '' TERM; echo '{"kind":"status","status":"up"}' >&3; while :; do sleep 1; done`),
+    );
     await cage.until('event');
     const since = performance.now();
     cage.send({ type: 'cancel', reason: 'cancelled', graceMs: 200 });
-    expect(await cage.until('result')).toMatchObject({ state: 'cancelled', error: { code: 'task_cancelled' } });
+    expect(await cage.until('result')).toMatchObject({
+      state: 'cancelled',
+      error: { code: 'task_cancelled' },
+    });
     expect(performance.now() - since).toBeLessThan(2_000);
   });
 
@@ -197,6 +237,17 @@ describe('ends', () => {
       [true, 'none'],
       [false, 'reported'],
     ]);
+  });
+
+  test('a controller that comes after the result was acknowledged finds nothing going on', async () => {
+    await using cage = new CageUnderTest(bench);
+    const link = await cage.connect();
+    await cage.run('', command('true'));
+    cage.send({ type: 'ping', id: 1 });
+    await cage.until('pong');
+    await link.close();
+    const second = await cage.connect(2, cage.said.length);
+    expect(second.hello.task).toBeUndefined();
   });
 
   test('a cage whose proof failed takes no key', async () => {

@@ -22,7 +22,7 @@ export class MeterBench implements AsyncDisposable {
 
   static async start(): Promise<MeterBench> {
     const provider = await startTestProvider();
-    const gate = await startGate({ allowHosts: [`localhost:${provider.port}`] });
+    const gate = await startGate({ allowHosts: [`localhost:${provider.port}`, 'localhost:1'] });
     return new MeterBench(provider, gate);
   }
 
@@ -32,7 +32,13 @@ export class MeterBench implements AsyncDisposable {
 
   target(overrides: Partial<MeterTask['provider']> = {}): MeterTask['provider'] {
     const baseUrl = overrides.baseUrl ?? this.baseUrl;
-    const capability = this.gate.issuer.meter({ cage: 'cage', organisation: 'o', claw: 'c', baseUrl, lifeMs: 60_000 });
+    const capability = this.gate.issuer.meter({
+      cage: 'cage',
+      organisation: 'o',
+      claw: 'c',
+      baseUrl,
+      lifeMs: 60_000,
+    });
     return { baseUrl, ca: this.provider.caPem, capability, ...overrides };
   }
 
@@ -49,10 +55,19 @@ export class MeterUnderTest implements AsyncDisposable {
   decide: Decide = () => GRANTED;
   #waiting: (() => void)[] = [];
 
-  static async start(bench: MeterBench, task: Partial<MeterTask> = {}, key = bench.provider.key): Promise<MeterUnderTest> {
+  static async start(
+    bench: MeterBench,
+    task: Partial<MeterTask> = {},
+    key = bench.provider.key,
+  ): Promise<MeterUnderTest> {
     const under = await MeterUnderTest.withoutKey();
     const sealedKey = await seal(under.only('ready').publicKey, Buffer.from(key), KEY_INFO, 'task:1');
-    const common = { model: 'gpt-4o', permitWaitMs: 5_000, gate: bench.gate.socket, provider: bench.target() };
+    const common = {
+      model: 'gpt-4o',
+      permitWaitMs: 5_000,
+      gate: bench.gate.socket,
+      provider: bench.target(),
+    };
     await under.meter.obey({ type: 'open', taskId: 'task', epoch: 1, ...common, sealedKey, ...task });
     return under;
   }
@@ -82,7 +97,8 @@ export class MeterUnderTest implements AsyncDisposable {
 
   only<T extends FromMeter['type']>(type: T): Heard<T> {
     const [message, ...more] = this.all(type);
-    if (message === undefined || more.length > 0) throw new Error(`${more.length + (message ? 1 : 0)} messages ${type}`);
+    if (message === undefined || more.length > 0)
+      throw new Error(`${more.length + (message ? 1 : 0)} messages ${type}`);
     return message;
   }
 

@@ -1,4 +1,5 @@
-import OpenAI from 'openai';
+import { rmSync } from 'node:fs';
+import type { APIError } from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GRANTED, MeterBench, MeterUnderTest } from './meter-bench.ts';
 
@@ -8,11 +9,17 @@ beforeAll(async () => {
 });
 afterAll(() => bench[Symbol.asyncDispose]());
 
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
 const say = (content: string) => ({ model: 'gpt-4o', messages: [{ role: 'user' as const, content }] });
-const failureOf = (work: Promise<unknown>): Promise<InstanceType<typeof OpenAI.APIError>> =>
+const failureOf = (work: Promise<unknown>): Promise<APIError> =>
   work.then(
     () => Promise.reject(new Error('It did not fail.')),
-    (error: unknown) => error as InstanceType<typeof OpenAI.APIError>,
+    (error: unknown) => error as APIError,
   );
 
 describe('the unmodified openai package through the meter', () => {
@@ -21,16 +28,28 @@ describe('the unmodified openai package through the meter', () => {
     const answer = await meter.client().chat.completions.create(say('@say hello'));
     expect(answer.choices[0]?.message.content).toBe('hello');
     const settle = meter.only('settle');
-    expect(settle).toMatchObject({ charge: 'reported', status: 200, callId: meter.only('permit_request').callId });
+    expect(settle).toMatchObject({
+      charge: 'reported',
+      status: 200,
+      callId: meter.only('permit_request').callId,
+    });
     expect(settle.usage?.totalTokens).toBe(answer.usage?.total_tokens);
     expect(meter.only('permit_request').tokens).toBeGreaterThanOrEqual(answer.usage!.total_tokens);
-    expect(meter.heard.map((message) => message.type)).toEqual(['ready', 'opened', 'permit_request', 'sent', 'settle']);
+    expect(meter.heard.map((message) => message.type)).toEqual([
+      'ready',
+      'opened',
+      'permit_request',
+      'sent',
+      'settle',
+    ]);
   });
 
   test('streams, without the usage chunk that it did not ask for, and the usage is settled all the same', async () => {
     await using meter = await MeterUnderTest.start(bench);
     const chunks = [];
-    const stream = await meter.client().chat.completions.create({ ...say('@say one two three'), stream: true });
+    const stream = await meter
+      .client()
+      .chat.completions.create({ ...say('@say one two three'), stream: true });
     for await (const chunk of stream) chunks.push(chunk);
     expect(chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('')).toBe('one two three');
     expect(chunks.every((chunk) => chunk.choices.length > 0)).toBe(true);
@@ -40,13 +59,13 @@ describe('the unmodified openai package through the meter', () => {
   test('sees the usage chunk where it asked for it', async () => {
     await using meter = await MeterUnderTest.start(bench);
     const request = { ...say('@say hi'), stream: true as const, stream_options: { include_usage: true } };
-    const chunks = await Array.fromAsync(await meter.client().chat.completions.create(request));
+    const chunks = await collect(await meter.client().chat.completions.create(request));
     expect(chunks.at(-1)?.usage?.total_tokens).toBe(meter.only('settle').usage?.totalTokens);
   });
 
   test('lists the models, which counts as a request', async () => {
     await using meter = await MeterUnderTest.start(bench);
-    const models = await Array.fromAsync(await meter.client().models.list());
+    const models = await collect(await meter.client().models.list());
     expect(models.map((model) => model.id)).toContain('gpt-4o');
     expect(meter.only('permit_request').tokens).toBe(0);
     expect(meter.only('settle').charge).toBe('request');
@@ -80,18 +99,29 @@ describe('what does not pass', () => {
 
   test('another model than the Claw’s', async () => {
     await using meter = await MeterUnderTest.start(bench);
-    const error = await failureOf(meter.client().chat.completions.create({ ...say('hi'), model: 'gpt-4o-mini' }));
+    const error = await failureOf(
+      meter.client().chat.completions.create({ ...say('hi'), model: 'gpt-4o-mini' }),
+    );
     expect(error).toMatchObject({ status: 403, code: 'meter_model_refused' });
-    expect(await failureOf(meter.client().models.retrieve('gpt-4o-mini'))).toMatchObject({ code: 'meter_model_refused' });
+    expect(await failureOf(meter.client().models.retrieve('gpt-4o-mini'))).toMatchObject({
+      code: 'meter_model_refused',
+    });
   });
 
   test('a body over 20 MiB, one that is not JSON, and one that cannot be bounded', async () => {
     await using meter = await MeterUnderTest.start(bench);
-    const post = (body: string) => fetch(`${meter.url}/chat/completions`, { method: 'POST', body, headers: { authorization: meter.authorization } });
+    const post = (body: string) =>
+      fetch(`${meter.url}/chat/completions`, {
+        method: 'POST',
+        body,
+        headers: { authorization: meter.authorization },
+      });
     expect((await post('{')).status).toBe(400);
     expect((await post(' '.repeat(20 * 1024 * 1024 + 1))).status).toBe(413);
     const unbounded = await post(JSON.stringify({ ...say('hi'), web_search_options: {} }));
-    expect(await unbounded.json()).toMatchObject({ error: { code: 'meter_unbounded', param: 'web_search_options' } });
+    expect(await unbounded.json()).toMatchObject({
+      error: { code: 'meter_unbounded', param: 'web_search_options' },
+    });
     expect(meter.all('permit_request')).toEqual([]);
   });
 });
@@ -102,7 +132,10 @@ describe('permits', () => {
     const error = { code: 'limit_exceeded', message: 'no room' };
     let asked = 0;
     meter.decide = () => (asked++ === 0 ? { granted: false, error, retryAfterMs: 40 } : GRANTED);
-    const answer = await meter.client({ maxRetries: 1 }).chat.completions.create(say('@say later')).withResponse();
+    const answer = await meter
+      .client({ maxRetries: 1 })
+      .chat.completions.create(say('@say later'))
+      .withResponse();
     expect(answer.data.choices[0]?.message.content).toBe('later');
     meter.decide = () => ({ granted: false, error, retryAfterMs: 1_500 });
     const refused = await failureOf(meter.client().chat.completions.create(say('hi')));
@@ -122,7 +155,10 @@ describe('permits', () => {
 
   test('one that came too late is given back, and another asked for', async () => {
     await using meter = await MeterUnderTest.start(bench);
-    meter.decide = () => ({ granted: true, sendWithinMs: meter.all('permit_request').length === 1 ? 0 : 30_000 });
+    meter.decide = () => ({
+      granted: true,
+      sendWithinMs: meter.all('permit_request').length === 1 ? 0 : 30_000,
+    });
     await meter.client().chat.completions.create(say('@say hi'));
     const [first, second] = meter.all('permit_request');
     expect(meter.all('settle').map(({ callId, charge }) => [callId, charge])).toEqual([
@@ -150,7 +186,9 @@ describe('permits', () => {
 describe('an agent that goes away in the middle of a stream', () => {
   test('is settled by what the provider reports at the end of it', async () => {
     await using meter = await MeterUnderTest.start(bench);
-    const stream = await meter.client().chat.completions.create({ ...say('@stream 60 tokens at 200/s'), stream: true });
+    const stream = await meter
+      .client()
+      .chat.completions.create({ ...say('@stream 60 tokens at 200/s'), stream: true });
     for await (const _ of stream) break;
     await meter.until('settle');
     expect(meter.only('settle')).toMatchObject({ charge: 'reported', status: 200 });
@@ -159,7 +197,9 @@ describe('an agent that goes away in the middle of a stream', () => {
 
   test('is charged in full where the task ends before the stream does', async () => {
     await using meter = await MeterUnderTest.start(bench);
-    const stream = await meter.client().chat.completions.create({ ...say('@stream 2000 tokens at 20/s'), stream: true });
+    const stream = await meter
+      .client()
+      .chat.completions.create({ ...say('@stream 2000 tokens at 20/s'), stream: true });
     for await (const _ of stream) break;
     await meter.meter.obey({ type: 'finish', withinMs: 20 });
     expect(meter.only('settle').charge).toBe('full');
@@ -174,7 +214,9 @@ describe('errors of the provider', () => {
     [500, 'full'],
   ])('%i passes unchanged and costs: %s', async (status, charge) => {
     await using meter = await MeterUnderTest.start(bench);
-    const error = await failureOf(meter.client().chat.completions.create(say(`@fail ${status} retry-after 7`)));
+    const error = await failureOf(
+      meter.client().chat.completions.create(say(`@fail ${status} retry-after 7`)),
+    );
     expect(error.status).toBe(status);
     expect(error.headers?.has('x-clawcage-error')).toBe(false);
     expect(error.headers?.get('set-cookie')).toBeNull();
@@ -192,8 +234,10 @@ describe('errors of the provider', () => {
 
   test('a stream that is cut breaks off for the agent too, and costs all that was reserved', async () => {
     await using meter = await MeterUnderTest.start(bench);
-    const stream = await meter.client().chat.completions.create({ ...say('@stream 40 tokens\n@cut after 5 tokens'), stream: true });
-    await expect(Array.fromAsync(stream)).rejects.toThrow();
+    const stream = await meter
+      .client()
+      .chat.completions.create({ ...say('@stream 40 tokens\n@cut after 5 tokens'), stream: true });
+    await expect(collect(stream)).rejects.toThrow();
     expect(meter.only('settle').charge).toBe('full');
   });
 
@@ -204,11 +248,22 @@ describe('errors of the provider', () => {
   });
 
   test('a provider that cannot be reached costs nothing', async () => {
-    await using meter = await MeterUnderTest.start(bench, { provider: bench.target({ baseUrl: 'https://localhost:1/v1' }) });
+    await using meter = await MeterUnderTest.start(bench, {
+      provider: bench.target({ baseUrl: 'https://localhost:1/v1' }),
+    });
     const error = await failureOf(meter.client().chat.completions.create(say('hi')));
-    expect(error.status).toBeGreaterThanOrEqual(400);
+    expect(error).toMatchObject({ status: 502, code: 'provider_unreachable' });
     expect(meter.only('settle').charge).toBe('none');
     expect(meter.all('sent')).toEqual([]);
+  });
+
+  test('a provider that the gate refuses is named so, and not tried again', async () => {
+    await using meter = await MeterUnderTest.start(bench, {
+      provider: bench.target({ baseUrl: 'https://localhost:2/v1' }),
+    });
+    const error = await failureOf(meter.client({ maxRetries: 3 }).chat.completions.create(say('hi')));
+    expect(error).toMatchObject({ status: 403, code: 'gate_address_denied' });
+    expect(meter.all('settle').map((settle) => settle.charge)).toEqual(['none']);
   });
 
   test('a certificate that is not of the given CA costs nothing', async () => {
@@ -225,10 +280,13 @@ describe('the sealed key', () => {
     await using meter = await MeterUnderTest.start(bench, { epoch: 2 });
     expect(meter.only('not_opened').error.code).toBe('sealing_failed');
   });
+});
 
-  test('connections are kept for the next call', async () => {
-    await using meter = await MeterUnderTest.start(bench);
-    for (const word of ['one', 'two', 'three']) await meter.client().chat.completions.create(say(`@say ${word}`));
-    expect(meter.all('settle').map((settle) => settle.charge)).toEqual(['reported', 'reported', 'reported']);
-  });
+test('a connection is kept for the next call: it goes on where no new one could be made', async () => {
+  await using own = await MeterBench.start();
+  await using meter = await MeterUnderTest.start(own);
+  await meter.client().chat.completions.create(say('@say one'));
+  rmSync(own.gate.socket.socket);
+  await meter.client().chat.completions.create(say('@say two'));
+  expect(meter.all('settle').map((settle) => settle.charge)).toEqual(['reported', 'reported']);
 });

@@ -12,7 +12,11 @@ beforeEach(() => {
 afterEach(() => rmSync(work, { recursive: true }));
 
 const use = (name: string, args: unknown, outputLimit = 10_000) =>
-  runTool(name, typeof args === 'string' ? args : JSON.stringify(args), { work, environment: { PATH: '/usr/bin:/bin' }, outputLimit });
+  runTool(name, typeof args === 'string' ? args : JSON.stringify(args), {
+    work,
+    environment: { PATH: '/usr/bin:/bin' },
+    outputLimit,
+  });
 
 describe('cutting in the middle', () => {
   test('leaves a text that fits, and keeps both ends of one that does not', () => {
@@ -23,7 +27,10 @@ describe('cutting in the middle', () => {
 
 describe('shell', () => {
   test('runs in the folder of the work and gives both outputs', async () => {
-    expect(await use('shell', { command: 'pwd; echo oops >&2' })).toMatchObject({ ok: true, output: expect.stringContaining(work) });
+    expect(await use('shell', { command: 'pwd; echo oops >&2' })).toMatchObject({
+      ok: true,
+      output: expect.stringContaining(work),
+    });
     expect((await use('shell', { command: 'echo oops >&2' })).output).toBe('oops\n');
   });
 
@@ -50,14 +57,21 @@ describe('shell', () => {
     const { output } = await use('shell', { command: 'seq 1 100000' }, 1_000);
     expect(output.length).toBeLessThan(1_100);
     expect(output).toMatch(/^1\n2\n[^]*left out[^]*100000\n$/);
-    const endless = await use('shell', { command: 'head -c 60000000 /dev/zero | tr "\\0" y; echo end' }, 1_000);
+    const endless = await use(
+      'shell',
+      { command: 'head -c 60000000 /dev/zero | tr "\\0" y; echo end' },
+      1_000,
+    );
     expect(endless.output).toMatch(/^y+[^]*end\n$/);
   });
 });
 
 describe('files', () => {
   test('are written with their folders, listed with their sizes, and read', async () => {
-    expect(await use('write_file', { path: 'out/a.txt', content: 'größe' })).toEqual({ ok: true, output: '7 bytes written to out/a.txt' });
+    expect(await use('write_file', { path: 'out/a.txt', content: 'größe' })).toEqual({
+      ok: true,
+      output: '7 bytes written to out/a.txt',
+    });
     expect(readFileSync(join(work, 'out/a.txt'), 'utf8')).toBe('größe');
     expect((await use('list_files', {})).output).toBe('7\tout/a.txt');
     expect((await use('read_file', { path: 'out/a.txt' })).output).toBe('größe');
@@ -65,12 +79,17 @@ describe('files', () => {
 
   test('that are long are read on from an offset', async () => {
     writeFileSync(join(work, 'long'), `${'x'.repeat(1024 * 1024)}END`);
-    expect((await use('read_file', { path: 'long' })).output).toMatch(/\[3 more bytes: go on with offset 1048576\]$/);
+    expect((await use('read_file', { path: 'long' })).output).toMatch(
+      /\[3 more bytes: go on with offset 1048576\]$/,
+    );
     expect((await use('read_file', { path: 'long', offset: 1024 * 1024 })).output).toBe('END');
   });
 
   test('outside are refused, and the model is told why', async () => {
-    expect(await use('read_file', { path: '/etc/passwd' })).toEqual({ ok: false, output: expect.stringContaining('outside') });
+    expect(await use('read_file', { path: '/etc/passwd' })).toEqual({
+      ok: false,
+      output: expect.stringContaining('outside'),
+    });
     expect(await use('write_file', { path: '../x', content: '' })).toMatchObject({ ok: false });
   });
 });

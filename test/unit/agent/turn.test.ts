@@ -4,9 +4,17 @@ import { readTurn } from '../../../cage-image/agent/turn.ts';
 
 type Choice = ChatCompletionChunk['choices'][0];
 
-async function* stream(...deltas: [Partial<Choice['delta']>, Choice['finish_reason']?][]): AsyncGenerator<ChatCompletionChunk> {
+async function* stream(
+  ...deltas: [Partial<Choice['delta']>, Choice['finish_reason']?][]
+): AsyncGenerator<ChatCompletionChunk> {
   for (const [delta, finish_reason = null] of deltas) {
-    yield { id: 'x', object: 'chat.completion.chunk', created: 0, model: 'm', choices: [{ index: 0, delta, finish_reason }] };
+    yield {
+      id: 'x',
+      object: 'chat.completion.chunk',
+      created: 0,
+      model: 'm',
+      choices: [{ index: 0, delta, finish_reason }],
+    };
   }
   yield { id: 'x', object: 'chat.completion.chunk', created: 0, model: 'm', choices: [] };
 }
@@ -14,7 +22,9 @@ async function* stream(...deltas: [Partial<Choice['delta']>, Choice['finish_reas
 describe('a turn of the model', () => {
   test('tells the text as it comes', async () => {
     const told: string[] = [];
-    const turn = await readTurn(stream([{ content: 'a' }], [{ content: 'b' }], [{}, 'stop']), (text) => told.push(text));
+    const turn = await readTurn(stream([{ content: 'a' }], [{ content: 'b' }], [{}, 'stop']), (text) =>
+      told.push(text),
+    );
     expect(told).toEqual(['a', 'b']);
     expect(turn).toEqual({ text: 'ab', refusal: '', toolCalls: [], finishReason: 'stop' });
   });
@@ -24,7 +34,13 @@ describe('a turn of the model', () => {
       tool_calls: [{ index, ...(id && { id }), function: { ...(name && { name }), arguments: args } }],
     });
     const turn = await readTurn(
-      stream([piece(1, 'two', 'shell', '')], [piece(0, 'one', 'read_file', '{"pa')], [piece(1, undefined, undefined, '{}')], [piece(0, undefined, undefined, 'th":1}')], [{}, 'tool_calls']),
+      stream(
+        [piece(1, 'two', 'shell', '')],
+        [piece(0, 'one', 'read_file', '{"pa')],
+        [piece(1, undefined, undefined, '{}')],
+        [piece(0, undefined, undefined, 'th":1}')],
+        [{}, 'tool_calls'],
+      ),
       () => undefined,
     );
     expect(turn.toolCalls).toEqual([

@@ -23,9 +23,12 @@ describe('a path of a tool', () => {
     expect(await workPath(work, '..hidden')).toBe(join(work, '..hidden'));
   });
 
-  test.each(['..', '../x', '/etc/passwd', 'in/../../x', '/'])('%s leads outside and is refused', async (path) => {
-    await expect(workPath(work, path)).rejects.toThrow(/outside/);
-  });
+  test.each(['..', '../x', '/etc/passwd', 'in/../../x', '/'])(
+    '%s leads outside and is refused',
+    async (path) => {
+      await expect(workPath(work, path)).rejects.toThrow(/outside/);
+    },
+  );
 
   test('may not lead outside by a link, whether it leads to something or nothing', async () => {
     symlinkSync('/etc', join(work, 'etc'));

@@ -6,7 +6,11 @@ describe('the allow-list', () => {
     expect(allowedCall('POST', '/v1/chat/completions')).toEqual({ kind: 'chat', path: '/chat/completions' });
     expect(allowedCall('GET', '/v1/models?limit=2')).toEqual({ kind: 'models', path: '/models' });
     expect(allowedCall('GET', '/v1/models/ft:gpt-4o:us::x')).toMatchObject({ model: 'ft:gpt-4o:us::x' });
-    expect(allowedCall('GET', '/v1/models/org%2FLlama-3')).toEqual({ kind: 'model', model: 'org/Llama-3', path: '/models/org%2FLlama-3' });
+    expect(allowedCall('GET', '/v1/models/org%2FLlama-3')).toEqual({
+      kind: 'model',
+      model: 'org/Llama-3',
+      path: '/models/org%2FLlama-3',
+    });
   });
 
   test.each([

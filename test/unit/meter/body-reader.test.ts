@@ -2,7 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { eventStreamReader, jsonBodyReader, type BodyReader } from '../../../cage-image/meter/body-reader.ts';
 
-const USAGE = { prompt_tokens: 11, completion_tokens: 7, total_tokens: 18, prompt_tokens_details: { cached_tokens: 4 } };
+const USAGE = {
+  prompt_tokens: 11,
+  completion_tokens: 7,
+  total_tokens: 18,
+  prompt_tokens_details: { cached_tokens: 4 },
+};
 const COUNTS = { inputTokens: 11, cachedTokens: 4, outputTokens: 7, reasoningTokens: 0, totalTokens: 18 };
 const event = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
 const TEXT = event({ choices: [{ delta: { content: 'grüße "usage" \n\n' } }], usage: null });

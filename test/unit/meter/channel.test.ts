@@ -2,7 +2,13 @@ import { duplexPair } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { openChannel, type Channel } from '../../../cage-image/meter/channel.ts';
 
-function pair(): { near: Channel; far: Channel; heard: unknown[]; ended: Promise<Error | undefined>; raw: ReturnType<typeof duplexPair>[0] } {
+function pair(): {
+  near: Channel;
+  far: Channel;
+  heard: unknown[];
+  ended: Promise<Error | undefined>;
+  raw: ReturnType<typeof duplexPair>[0];
+} {
   const [left, right] = duplexPair();
   const heard: unknown[] = [];
   const ended = Promise.withResolvers<Error | undefined>();

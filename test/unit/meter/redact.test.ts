@@ -6,23 +6,35 @@ const KEY = 'sk-abcabc-abcabd';
 
 function through(key: string, chunks: readonly string[]): string {
   const redactor = new KeyRedactor(Buffer.from(key));
-  return Buffer.concat([...chunks.map((chunk) => redactor.push(Buffer.from(chunk))), redactor.end()]).toString();
+  return Buffer.concat([
+    ...chunks.map((chunk) => redactor.push(Buffer.from(chunk))),
+    redactor.end(),
+  ]).toString();
 }
 
 /** Cuts a text at these places. */
 const cut = (text: string, places: readonly number[]): string[] => {
-  const at = [...new Set([0, ...places.map((place) => place % (text.length + 1)), text.length])].toSorted((a, b) => a - b);
+  const at = [...new Set([0, ...places.map((place) => place % (text.length + 1)), text.length])].toSorted(
+    (a, b) => a - b,
+  );
   return at.slice(1).map((end, index) => text.slice(at[index], end));
 };
 
 describe('the redactor', () => {
   test('takes the key out wherever the stream is cut, and changes nothing else', () => {
-    const piece = fc.oneof(fc.constant(KEY), fc.constantFrom('sk-', 'sk-abc', 'sk-abcabc-abcab', 'x', '\n\n', KEY.slice(3)));
+    const piece = fc.oneof(
+      fc.constant(KEY),
+      fc.constantFrom('sk-', 'sk-abc', 'sk-abcabc-abcab', 'x', '\n\n', KEY.slice(3)),
+    );
     fc.assert(
-      fc.property(fc.array(piece, { maxLength: 12 }), fc.array(fc.nat(), { maxLength: 12 }), (pieces, places) => {
-        const text = pieces.join('');
-        expect(through(KEY, cut(text, places))).toBe(text.replaceAll(KEY, '[redacted]'));
-      }),
+      fc.property(
+        fc.array(piece, { maxLength: 12 }),
+        fc.array(fc.nat(), { maxLength: 12 }),
+        (pieces, places) => {
+          const text = pieces.join('');
+          expect(through(KEY, cut(text, places))).toBe(text.replaceAll(KEY, '[redacted]'));
+        },
+      ),
     );
   });
 
@@ -35,7 +47,9 @@ describe('the redactor', () => {
 
   test('finds a key with characters that JSON escapes in its escaped form too', () => {
     const key = 'local"key\\1';
-    expect(through(key, [JSON.stringify({ error: `wrong key ${key}` }), ` and ${key}`])).toBe('{"error":"wrong key [redacted]"} and [redacted]');
+    expect(through(key, [JSON.stringify({ error: `wrong key ${key}` }), ` and ${key}`])).toBe(
+      '{"error":"wrong key [redacted]"} and [redacted]',
+    );
   });
 
   test('cleans a header', () => {

@@ -12,6 +12,9 @@ const split = (canary: Buffer): [string, string] => {
   return [mask.toString('hex'), Buffer.from(canary.map((byte, at) => byte ^ mask[at]!)).toString('hex')];
 };
 
+/** Memory that is freed keeps all but its first bytes, where the allocator notes its own: half a key is a find. */
+const tail = (canary: Buffer): Buffer => canary.subarray(canary.length / 2);
+
 async function occurrences(pid: number, needles: readonly Buffer[]): Promise<number[]> {
   const counts = needles.map(() => 0);
   const overlap = Math.max(...needles.map((needle) => needle.length)) - 1;
@@ -49,7 +52,7 @@ describe('a key that passed through vault and sealing', () => {
     try {
       const [ready] = (await once(child.stdout, 'data')) as [Buffer];
       expect(String(ready)).toBe('ready 48\n');
-      const [found, foundPlanted] = await occurrences(child.pid!, [canary, planted]);
+      const [found, foundPlanted] = await occurrences(child.pid!, [tail(canary), tail(planted)]);
       expect(foundPlanted, 'the search finds what is there').toBeGreaterThan(0);
       expect(found).toBe(0);
     } finally {

@@ -28,7 +28,10 @@ describe('what an agent says', () => {
     ['an unknown field', '{"kind":"text","text":"x","more":1}'],
     ['a wrong type', '{"kind":"text","text":1}'],
     ['an error with nested details', '{"kind":"error","error":{"code":"x","details":{"a":{}}}}'],
-    ['an error with long details', JSON.stringify({ kind: 'error', error: { code: 'x', details: { a: 'x'.repeat(501) } } })],
+    [
+      'an error with long details',
+      JSON.stringify({ kind: 'error', error: { code: 'x', details: { a: 'x'.repeat(501) } } }),
+    ],
     ['a line that is too long', JSON.stringify({ kind: 'text', text: 'x'.repeat(MAX_LINE_BYTES) })],
     ['an empty line', ''],
   ])('is dropped and counted where it is %s, and the next line is heard', (_, line) => {

@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { OpenCalls } from '../../../cage-image/warden/open-calls.ts';
 
 const TASK = { taskId: 'task', epoch: 3 };
-const ask = (callId: string) => ({ type: 'permit_request', callId, tokens: 10, model: 'm', waitMs: 100 }) as const;
-const grant = (callId: string) => ({ type: 'permit', callId, decision: { granted: true, sendWithinMs: 30_000 } }) as const;
+const ask = (callId: string) =>
+  ({ type: 'permit_request', callId, tokens: 10, model: 'm', waitMs: 100 }) as const;
+const grant = (callId: string) =>
+  ({ type: 'permit', callId, decision: { granted: true, sendWithinMs: 30_000 } }) as const;
 
 describe('the calls that are open', () => {
   test('bear the task’s name and epoch towards the controller', () => {
@@ -37,7 +39,9 @@ describe('the calls that are open', () => {
     for (const callId of ['settled', 'abandoned', 'open']) calls.toController(ask(callId), 1);
     calls.toController({ type: 'settle', callId: 'settled', model: 'm', charge: 'none', durationMs: 1 }, 1);
     calls.toController({ type: 'permit_abandoned', callId: 'abandoned' }, 1);
-    expect(calls.abandon()).toMatchObject([{ type: 'settle', taskId: 'task', callId: 'open', charge: 'full' }]);
+    expect(calls.abandon()).toMatchObject([
+      { type: 'settle', taskId: 'task', callId: 'open', charge: 'full' },
+    ]);
     expect(calls.abandon()).toEqual([]);
   });
 });

@@ -64,7 +64,8 @@ describe('what the kernel says', () => {
   });
 
   test('the root file system, by its last mount', () => {
-    const mount = (options: string) => `30 1 0:27 / / ${options} - overlay overlay ro\n31 30 0:5 / /proc rw - proc proc rw\n`;
+    const mount = (options: string) =>
+      `30 1 0:27 / / ${options} - overlay overlay ro\n31 30 0:5 / /proc rw - proc proc rw\n`;
     expect(rootReadOnly(says({ 'self/mountinfo': mount('ro,relatime') }))).toBeUndefined();
     expect(rootReadOnly(says({ 'self/mountinfo': mount('rw,relatime') }))).toBeDefined();
     expect(rootReadOnly(says({ 'self/mountinfo': mount('ro') + mount('rw') }))).toBeDefined();
@@ -93,7 +94,9 @@ describe('what the kernel says', () => {
 describe('real processes', () => {
   test('an ordinary Node catches SIGUSR1, one started as we start ours does not', async () => {
     const nodes = [[], ['--disable-sigusr1']].map((flags) =>
-      spawn(process.execPath, [...flags, '-e', 'console.log(1); setInterval(() => {}, 1e6)'], { stdio: ['ignore', 'pipe', 'ignore'] }),
+      spawn(process.execPath, [...flags, '-e', 'console.log(1); setInterval(() => {}, 1e6)'], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }),
     );
     await Promise.all(nodes.map((node) => once(node.stdout, 'data')));
     const [ordinary, ours] = nodes.map((node) => node.pid!);
@@ -104,7 +107,11 @@ describe('real processes', () => {
 
   test('a process that opens is found by the probe, and one that is not there is closed', async () => {
     const [open, gone] = await probeAsAgent({ open: process.pid, gone: 2 ** 22 - 1 });
-    expect(open).toMatchObject({ name: 'open_closed', ok: false, reason: expect.stringContaining(`/proc/${process.pid}/environ`) });
+    expect(open).toMatchObject({
+      name: 'open_closed',
+      ok: false,
+      reason: expect.stringContaining(`/proc/${process.pid}/environ`),
+    });
     expect(gone).toEqual({ name: 'gone_closed', ok: true });
   });
 

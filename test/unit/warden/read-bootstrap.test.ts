@@ -2,7 +2,14 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { readBootstrap } from '../../../cage-image/warden/read-bootstrap.ts';
 
-const BOOTSTRAP = { version: 1, cageId: 'c', linkSecret: 's', capability: 'x', gate: { socket: '/run/gate/gate.sock' }, orphanMs: 1 };
+const BOOTSTRAP = {
+  version: 1,
+  cageId: 'c',
+  linkSecret: 's',
+  capability: 'x',
+  gate: { socket: '/run/gate/gate.sock' },
+  orphanMs: 1,
+};
 
 describe('the bootstrap', () => {
   test('is the first line, in however many pieces, and stdin is closed after it', async () => {
