@@ -64,8 +64,16 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
   const log = openLog(config.home, config.logLevel);
   // All are waited for, also where one fails: what did open is closed again.
   const opening = await Promise.allSettled([
-    step('store', () => openStore({ home: config.home, ...(config.databaseUrl !== undefined && { databaseUrl: config.databaseUrl }), log })),
-    step('redis', () => startRedis({ home: config.home, ...(config.redisUrl !== undefined && { url: config.redisUrl }), log })),
+    step('store', () =>
+      openStore({
+        home: config.home,
+        ...(config.databaseUrl !== undefined && { databaseUrl: config.databaseUrl }),
+        log,
+      }),
+    ),
+    step('redis', () =>
+      startRedis({ home: config.home, ...(config.redisUrl !== undefined && { url: config.redisUrl }), log }),
+    ),
     step('engine and gate', () => startRuntime(config, home)),
   ]);
   for (const part of opening) if (part.status === 'fulfilled') undo.defer(() => part.value.close());
@@ -75,7 +83,10 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
   }) as unknown as [Store, RedisService, StartedRuntime];
 
   const organisation = (await store.organisations.first()).id;
-  const vault = new Vault({ keks: await FileKeks.open(join(home.path, 'kek')), shredding: await FileShreddingKeys.open(join(home.path, 'shred')) });
+  const vault = new Vault({
+    keks: await FileKeks.open(join(home.path, 'kek')),
+    shredding: await FileShreddingKeys.open(join(home.path, 'shred')),
+  });
   const telemetry = new Telemetry();
   const events = new EventHub();
   const lastRunId = await store.settings.get(RUN_ID);
@@ -92,7 +103,10 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
   });
   const queue = new DispatchQueue({ connect: () => redis.connect(), install: home.install, log });
   undo.defer(() => queue.close());
-  const capabilities = new CapabilityIssuer({ install: home.install, privateKey: home.capabilityKey.privateKey });
+  const capabilities = new CapabilityIssuer({
+    install: home.install,
+    privateKey: home.capabilityKey.privateKey,
+  });
 
   const keeper = new CageKeeper({
     runtime,
@@ -119,11 +133,30 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     onFree: (tenant, claw) => void dispatcher.poke(tenant, claw),
   });
   undo.defer(() => runs.release());
-  const launcher = new Launcher({ store, vault, limiter, queue, keeper, spares, runs, capabilities, telemetry, permitWaitMs: config.permitWaitMs, log });
+  const launcher = new Launcher({
+    store,
+    vault,
+    limiter,
+    queue,
+    keeper,
+    spares,
+    runs,
+    capabilities,
+    telemetry,
+    permitWaitMs: config.permitWaitMs,
+    log,
+  });
 
   const check = new KeyCheck({ keeper, capabilities });
   const keys = new KeyService({ keys: store.keys, vault, check, allowHosts: config.gateAllowHosts });
-  const tasks = new TaskService({ store, vault, queue, runs, resultFetchedMs: config.results.fetchedMs, log });
+  const tasks = new TaskService({
+    store,
+    vault,
+    queue,
+    runs,
+    resultFetchedMs: config.results.fetchedMs,
+    log,
+  });
   const claws = new ClawService({
     store,
     keys,
@@ -147,7 +180,16 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
   telemetry.onScrape(() => readGauges({ store, queue, limiter, telemetry, organisation }));
   const adoption = new Adoption({ store, runtime, keeper, runs, telemetry, limiter, organisation, log });
   const reconciler = new Reconciler({
-    ...{ store, vault, keeper, runs, spares, dispatcher, adoption, events, organisation, log },
+    store,
+    vault,
+    keeper,
+    runs,
+    spares,
+    dispatcher,
+    adoption,
+    events,
+    organisation,
+    log,
     runtime,
     everyMs: config.reconcileMs,
   });
@@ -168,7 +210,9 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
       endAll: async () => {
         for (const run of runs.all()) run.stop('cancelled', { reason: 'all cages were ended' });
         const rows = await store.cages.list(organisation);
-        await Promise.all(rows.filter((row) => !runs.ofCage(row.id)).map((row) => keeper.end(organisation, row.id)));
+        await Promise.all(
+          rows.filter((row) => !runs.ofCage(row.id)).map((row) => keeper.end(organisation, row.id)),
+        );
         return rows.length;
       },
     },
@@ -217,8 +261,14 @@ async function startRuntime(config: Config, home: Home): Promise<StartedRuntime>
   return started(runtime, images.cage);
 }
 
-const started = (runtime: Runtime, cageImage: string): StartedRuntime => ({ runtime, cageImage, close: () => runtime.close() });
+const started = (runtime: Runtime, cageImage: string): StartedRuntime => ({
+  runtime,
+  cageImage,
+  close: () => runtime.close(),
+});
 
 function version(): string {
-  return (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+  return (
+    JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+  ).version;
 }

@@ -3,7 +3,11 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { CodedError } from '#errors/coded-error.ts';
 
-const milliseconds = z.coerce.number().int().min(0).max(7 * 24 * 3600_000);
+const milliseconds = z.coerce
+  .number()
+  .int()
+  .min(0)
+  .max(7 * 24 * 3600_000);
 const url = (...schemes: string[]) => z.url({ protocol: new RegExp(`^(${schemes.join('|')})$`) });
 
 const hostPort = z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^\s,:[\]]+):\d{1,5}$/, 'host:port');
@@ -18,7 +22,12 @@ const schema = z.strictObject({
   CLAWCAGE_GATE_ALLOW_HOSTS: z
     .string()
     .default('')
-    .transform((text) => text.split(',').map((part) => part.trim()).filter((part) => part !== ''))
+    .transform((text) =>
+      text
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== ''),
+    )
     .pipe(z.array(hostPort)),
   CLAWCAGE_RUNTIME: z.enum(['docker', 'fake']).default('docker'),
   CLAWCAGE_MAX_CAGES: z.coerce.number().int().min(1).max(10_000).default(16),
@@ -90,7 +99,7 @@ function ours(env: Readonly<Record<string, string | undefined>>): Record<string,
     if (value === undefined || value === '') return false;
     if (name === 'DOCKER_HOST') return true;
     // Kubernetes injects CLAWCAGE_PORT=tcp://… and its siblings for a Service of that name.
-    return name.startsWith('CLAWCAGE_') && !/^tcp:\/\//.test(value) && !/_SERVICE_(HOST|PORT)/.test(name);
+    return name.startsWith('CLAWCAGE_') && !value.startsWith('tcp://') && !/_SERVICE_(HOST|PORT)/.test(name);
   });
   return Object.fromEntries(entries);
 }

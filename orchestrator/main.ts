@@ -11,7 +11,9 @@ const STOP_LIMIT_MS = 9500;
 
 async function main(): Promise<void> {
   const config = read();
-  const service = await compose(config, (name, ms) => say({ event: 'step', name, ms: Math.round(ms) })).catch(fail);
+  const service = await compose(config, (name, ms) => say({ event: 'step', name, ms: Math.round(ms) })).catch(
+    fail,
+  );
   let stopping = false;
   const stop = async (): Promise<void> => {
     if (stopping) return;
@@ -35,12 +37,15 @@ function read(): Config {
 }
 
 function portInUse(error: unknown, { http }: Config): unknown {
-  return (error as NodeJS.ErrnoException).code === 'EADDRINUSE' ? new CodedError('port_in_use', { ...http }) : error;
+  return (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+    ? new CodedError('port_in_use', { ...http })
+    : error;
 }
 
 function fail(error: unknown): never {
   const coded = toCodedError(error);
-  const cause = coded.code === 'internal' && coded.cause instanceof Error ? { cause: coded.cause.message } : {};
+  const cause =
+    coded.code === 'internal' && coded.cause instanceof Error ? { cause: coded.cause.message } : {};
   say({ event: 'failed', error: { ...new CodedError(coded.code, { ...coded.details, ...cause }).toBody() } });
   if (coded.code === 'internal') console.error(coded.cause);
   process.exit(SETUP_CODES.includes(coded.code) ? 3 : 1);

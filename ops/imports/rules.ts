@@ -24,7 +24,6 @@ const SRC = [
   'task',
   'access',
   'limits',
-  'metering',
   'vault',
   'runtime',
 ] as const;

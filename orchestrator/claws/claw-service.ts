@@ -54,7 +54,9 @@ export class ClawService {
   async list(organisation: string): Promise<ClawView[]> {
     const { store } = this.#parts;
     const keys = new Map((await store.keys.list(organisation)).map((key) => [key.id, key.name]));
-    return (await store.claws.list(organisation)).map((claw) => clawView(claw, keys.get(claw.key) ?? claw.key));
+    return (await store.claws.list(organisation)).map((claw) =>
+      clawView(claw, keys.get(claw.key) ?? claw.key),
+    );
   }
 
   async get(organisation: string, name: string): Promise<ClawView> {
@@ -67,7 +69,10 @@ export class ClawService {
     const { key: keyName, ...rest } = change;
     assertClaw(rest);
     const key = keyName === undefined ? undefined : await this.#key(organisation, keyName);
-    const row = await this.#parts.store.claws.patch(organisation, claw.id, { ...rest, ...(key && { key: key.id }) });
+    const row = await this.#parts.store.claws.patch(organisation, claw.id, {
+      ...rest,
+      ...(key && { key: key.id }),
+    });
     return this.#view(row ?? claw);
   }
 
@@ -101,7 +106,8 @@ export class ClawService {
     const { store, tasks, telemetry } = this.#parts;
     const claw = await this.#claw(organisation, name);
     await this.stop(organisation, name);
-    for (const task of await store.tasks.nonFinalOf(organisation, claw.id)) await tasks.stopTask(task, 'cancelled', { reason: 'the Claw was deleted' });
+    for (const task of await store.tasks.nonFinalOf(organisation, claw.id))
+      await tasks.stopTask(task, 'cancelled', { reason: 'the Claw was deleted' });
     await store.claws.delete(organisation, claw.id);
     telemetry.clawDeleted(claw.id);
   }
@@ -112,7 +118,8 @@ export class ClawService {
     if (key?.state !== 'active') throw new CodedError('key_revoked');
     if (key.verifiedAt === null) return;
     const models = await keys.models(claw.organisation, key);
-    if (models.length > 0 && !models.includes(claw.model)) throw new CodedError('model_unknown', { model: claw.model, some: models.slice(0, 10) });
+    if (models.length > 0 && !models.includes(claw.model))
+      throw new CodedError('model_unknown', { model: claw.model, some: models.slice(0, 10) });
   }
 
   async #view(claw: ClawRow): Promise<ClawView> {
@@ -134,11 +141,6 @@ export class ClawService {
   }
 }
 
-export function clawView(row: ClawRow, key: string): ClawView {
-  const { id, name, model, instructions, requestsPerMinute, tokensPerMinute, maxSteps, concurrency, timeoutMs, state } = row;
-  return {
-    ...{ id, name, model, key, instructions, requestsPerMinute, tokensPerMinute, maxSteps, concurrency, timeoutMs, state },
-    createdAt: row.createdAt.toISOString(),
-    updatedAt: row.updatedAt.toISOString(),
-  };
+export function clawView({ organisation: _organisation, createdAt, updatedAt, ...claw }: ClawRow, key: string): ClawView {
+  return { ...claw, key, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() };
 }

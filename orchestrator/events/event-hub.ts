@@ -20,7 +20,10 @@ export class EventHub {
   readonly #base: number;
 
   constructor(options: { ringBytes?: number; keepEndedMs?: number; nowMs?: number } = {}) {
-    this.#options = { ringBytes: options.ringBytes ?? 2 * 1024 * 1024, keepEndedMs: options.keepEndedMs ?? 60_000 };
+    this.#options = {
+      ringBytes: options.ringBytes ?? 2 * 1024 * 1024,
+      keepEndedMs: options.keepEndedMs ?? 60_000,
+    };
     // Milliseconds, shifted: far below 2^53, and no task has a thousand events in every millisecond of a service's life.
     this.#base = (options.nowMs ?? Date.now()) * 1000;
   }
@@ -38,7 +41,8 @@ export class EventHub {
   subscribe(task: string, after: number | undefined, listener: Listener): () => void {
     const channel = this.#channel(task);
     const first = channel.ring.firstId;
-    if (after !== undefined && after > 0 && first !== undefined && first > after + 1) listener({ type: 'gap', task, from: first });
+    if (after !== undefined && after > 0 && first !== undefined && first > after + 1)
+      listener({ type: 'gap', task, from: first });
     for (const kept of channel.ring.after(after ?? 0)) listener(JSON.parse(kept) as ServerMessage);
     channel.listeners.add(listener);
     return () => {
@@ -69,7 +73,12 @@ export class EventHub {
   #channel(task: string): Channel {
     const known = this.#channels.get(task);
     if (known) return known;
-    const made: Channel = { ring: new SealedRing(this.#options.ringBytes), listeners: new Set(), lastId: this.#base, endedAtMs: undefined };
+    const made: Channel = {
+      ring: new SealedRing(this.#options.ringBytes),
+      listeners: new Set(),
+      lastId: this.#base,
+      endedAtMs: undefined,
+    };
     this.#channels.set(task, made);
     return made;
   }

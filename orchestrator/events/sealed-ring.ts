@@ -26,7 +26,8 @@ export class SealedRing {
     const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
     this.#entries.push({ id, nonce, sealed });
     this.#bytes += sealed.length;
-    while (this.#bytes > this.#limitBytes && this.#entries.length > 1) this.#bytes -= this.#entries.shift()!.sealed.length;
+    while (this.#bytes > this.#limitBytes && this.#entries.length > 1)
+      this.#bytes -= this.#entries.shift()!.sealed.length;
   }
 
   /** The id of the oldest event that is still kept. */

@@ -21,7 +21,10 @@ export async function openHome(path: string): Promise<Home> {
   await chmod(path, 0o700);
   await mkdir(join(path, 'log'), { recursive: true, mode: 0o700 });
   const install = await readOrMake(join(path, 'install-id'), newInstallId);
-  const adminToken = await readOrMake(join(path, 'admin-token'), () => `clw_${randomBytes(32).toString('base64url')}`);
+  const adminToken = await readOrMake(
+    join(path, 'admin-token'),
+    () => `clw_${randomBytes(32).toString('base64url')}`,
+  );
   const pem = await readOrMake(join(path, 'capability-key.pem'), newSigningKey);
   const privateKey = privateKeyFrom(pem);
   const publicPem = publicKeyFrom(pem).export({ type: 'spki', format: 'pem' }).toString();

@@ -16,7 +16,14 @@ import { taskRoutes, type TaskRouteParts } from './routes/tasks.ts';
 import { usageRoutes, type UsageRouteParts } from './routes/usage.ts';
 
 export interface AppParts
-  extends KeyRouteParts, ClawRouteParts, TaskRouteParts, UsageRouteParts, EventRouteParts, StatusRouteParts, OperationRouteParts {
+  extends
+    KeyRouteParts,
+    ClawRouteParts,
+    TaskRouteParts,
+    UsageRouteParts,
+    EventRouteParts,
+    StatusRouteParts,
+    OperationRouteParts {
   readonly authenticate: Authenticate;
   readonly logger: Logger;
 }
@@ -35,7 +42,10 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id);
   });
-  await app.register(helmet, { hsts: false, contentSecurityPolicy: { useDefaults: true, directives: { upgradeInsecureRequests: null } } });
+  await app.register(helmet, {
+    hsts: false,
+    contentSecurityPolicy: { useDefaults: true, directives: { upgradeInsecureRequests: null } },
+  });
   await app.register(websocket, { options: { maxPayload: 64 * 1024, handleProtocols: chooseProtocol } });
 
   operationRoutes(app, parts);

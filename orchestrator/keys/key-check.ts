@@ -37,10 +37,24 @@ export class KeyCheck {
       cage.handle(async (message) => {
         if (message.type === 'key_verified') answered.resolve(message);
       });
-      const late = setTimeout(() => answered.reject(new CodedError('key_unverified', { reason: 'no answer in time' })), DEADLINE_MS + 2000);
+      const late = setTimeout(
+        () => answered.reject(new CodedError('key_unverified', { reason: 'no answer in time' })),
+        DEADLINE_MS + 2000,
+      );
       const sealedKey = await seal(cage.hello.meterPublicKey, secret, KEY_INFO, `verify:${cage.cageId}`);
-      const capability = capabilities.meter({ cage: cage.cageId, organisation, claw: '', baseUrl: endpoint.baseUrl, lifeMs: DEADLINE_MS });
-      cage.send({ type: 'verify_key', provider: { baseUrl: endpoint.baseUrl, ...(endpoint.ca !== null && { ca: endpoint.ca }), capability }, sealedKey, deadlineMs: DEADLINE_MS });
+      const capability = capabilities.meter({
+        cage: cage.cageId,
+        organisation,
+        claw: '',
+        baseUrl: endpoint.baseUrl,
+        lifeMs: DEADLINE_MS,
+      });
+      cage.send({
+        type: 'verify_key',
+        provider: { baseUrl: endpoint.baseUrl, ...(endpoint.ca !== null && { ca: endpoint.ca }), capability },
+        sealedKey,
+        deadlineMs: DEADLINE_MS,
+      });
       return modelsOf(await answered.promise.finally(() => clearTimeout(late)));
     } finally {
       await keeper.end(organisation, cage.cageId);
@@ -51,5 +65,8 @@ export class KeyCheck {
 function modelsOf(answer: Extract<FromCage, { type: 'key_verified' }>): readonly string[] {
   if (answer.ok) return answer.models ?? [];
   const error = answer.error ? fromBody(answer.error) : new CodedError('key_unverified');
-  throw new CodedError(error.code, { ...error.details, ...(answer.providerText !== undefined && { provider: answer.providerText }) });
+  throw new CodedError(error.code, {
+    ...error.details,
+    ...(answer.providerText !== undefined && { provider: answer.providerText }),
+  });
 }

@@ -32,7 +32,10 @@ export class KeyService {
     const endpoint: Endpoint = { baseUrl: given.baseUrl, ca: given.ca ?? null };
     if (given.verify) await this.#parts.check.models(organisation, endpoint, secret);
     const id = keys.newId();
-    const record = await vault.sealKey({ organisation, keyId: id, provider: given.provider, version: 1 }, secret);
+    const record = await vault.sealKey(
+      { organisation, keyId: id, provider: given.provider, version: 1 },
+      secret,
+    );
     const row = await keys.create({
       id,
       organisation,
@@ -62,8 +65,16 @@ export class KeyService {
     using secret = Secret.fromText(given.secret);
     if (given.verify) await check.models(organisation, key, secret);
     const version = key.version + 1;
-    const record = await vault.sealKey({ organisation, keyId: key.id, provider: key.provider, version }, secret);
-    const row = await keys.rotate(organisation, key.id, { version, record, masked: masked(secret), verifiedAt: given.verify ? new Date() : null });
+    const record = await vault.sealKey(
+      { organisation, keyId: key.id, provider: key.provider, version },
+      secret,
+    );
+    const row = await keys.rotate(organisation, key.id, {
+      version,
+      record,
+      masked: masked(secret),
+      verifiedAt: given.verify ? new Date() : null,
+    });
     return keyView(row);
   }
 
@@ -77,7 +88,10 @@ export class KeyService {
   async models(organisation: string, key: KeyRow): Promise<readonly string[]> {
     const { vault, check } = this.#parts;
     if (key.state !== 'active' || !key.record) throw new CodedError('key_revoked');
-    using secret = await vault.openKey({ organisation, keyId: key.id, provider: key.provider, version: key.version }, key.record);
+    using secret = await vault.openKey(
+      { organisation, keyId: key.id, provider: key.provider, version: key.version },
+      key.record,
+    );
     return await check.models(organisation, key, secret);
   }
 
@@ -105,6 +119,8 @@ export function keyView(row: KeyRow): KeyView {
     state: row.state,
     verifiedAt: row.verifiedAt?.toISOString() ?? null,
     createdAt: row.createdAt.toISOString(),
-    ...(row.baseUrl.startsWith('http:') && { warning: 'This endpoint is not TLS: the gate carries the key in the clear.' }),
+    ...(row.baseUrl.startsWith('http:') && {
+      warning: 'This endpoint is not TLS: the gate carries the key in the clear.',
+    }),
   };
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { CodedError } from '#errors/coded-error.ts';
 import type { Bootstrap } from '#protocol/bootstrap.ts';
+import { LINK_SECRET_BYTES } from '#protocol/link-tls.ts';
 import { DEFAULT_RESOURCES, type Runtime } from '#runtime/runtime.ts';
 import { Secret } from '#secret/secret.ts';
 import type { Vault } from '#vault/vault.ts';
@@ -61,9 +62,18 @@ export class CageKeeper {
     this.#opening++;
     const cageId = cages.newId();
     try {
-      using linkSecret = new Secret(randomBytes(32));
-      const linkSecretRecord = await vault.sealLink({ organisation: owner.organisation, cage: cageId }, linkSecret);
-      await cages.insert({ id: cageId, organisation: owner.organisation, claw: owner.claw, purpose, linkSecretRecord });
+      using linkSecret = new Secret(randomBytes(LINK_SECRET_BYTES));
+      const linkSecretRecord = await vault.sealLink(
+        { organisation: owner.organisation, cage: cageId },
+        linkSecret,
+      );
+      await cages.insert({
+        id: cageId,
+        organisation: owner.organisation,
+        claw: owner.claw,
+        purpose,
+        linkSecretRecord,
+      });
       const bootstrap = this.#bootstrap(cageId, owner, linkSecret);
       await runtime.create({ cageId, image, resources: DEFAULT_RESOURCES }, bootstrap, signal);
       bootstrap.fill(0);
@@ -79,7 +89,10 @@ export class CageKeeper {
   /** Takes over a cage that an earlier start, or another orchestrator, opened. */
   async adopt(row: CageRow, signal?: AbortSignal): Promise<LiveCage> {
     const owner = { organisation: row.organisation, claw: row.claw };
-    using linkSecret = await this.#parts.vault.openLink({ organisation: row.organisation, cage: row.id }, row.linkSecretRecord);
+    using linkSecret = await this.#parts.vault.openLink(
+      { organisation: row.organisation, cage: row.id },
+      row.linkSecretRecord,
+    );
     return await this.#connect({ cageId: row.id, owner, linkSecret, lastSeq: row.lastSeq }, signal);
   }
 
@@ -94,7 +107,10 @@ export class CageKeeper {
       await runtime.destroy(cageId);
       await cages.delete(organisation, cageId);
     } catch (error) {
-      log.warn({ cage: cageId, code: error instanceof CodedError ? error.code : 'internal' }, 'a cage could not be ended yet');
+      log.warn(
+        { cage: cageId, code: error instanceof CodedError ? error.code : 'internal' },
+        'a cage could not be ended yet',
+      );
     }
   }
 
@@ -106,7 +122,12 @@ export class CageKeeper {
   }
 
   async #connect(
-    { cageId, owner, linkSecret, lastSeq }: { cageId: string; owner: CageOwner; linkSecret: Secret; lastSeq: number },
+    {
+      cageId,
+      owner,
+      linkSecret,
+      lastSeq,
+    }: { cageId: string; owner: CageOwner; linkSecret: Secret; lastSeq: number },
     signal?: AbortSignal,
   ): Promise<LiveCage> {
     const { cages, capabilities, runtime } = this.#parts;
@@ -116,7 +137,8 @@ export class CageKeeper {
     const limit = AbortSignal.any([AbortSignal.timeout(HELLO_MS), ...(signal ? [signal] : [])]);
     const link = await dialLink({
       gate: runtime.gate().controller,
-      capability: () => capabilities.controller({ cage: cageId, organisation: owner.organisation, claw: owner.claw ?? '' }),
+      capability: () =>
+        capabilities.controller({ cage: cageId, organisation: owner.organisation, claw: owner.claw ?? '' }),
       linkSecret,
       cageId,
       epoch,
@@ -138,7 +160,11 @@ export class CageKeeper {
       version: 1,
       cageId,
       linkSecret: linkSecret.expose().toString('base64'),
-      capability: this.#parts.capabilities.link({ cage: cageId, organisation: owner.organisation, claw: owner.claw ?? '' }),
+      capability: this.#parts.capabilities.link({
+        cage: cageId,
+        organisation: owner.organisation,
+        claw: owner.claw ?? '',
+      }),
       gate: this.#parts.runtime.gate().cage,
       orphanMs: this.#parts.orphanMs,
     };
@@ -150,6 +176,8 @@ export class CageKeeper {
 function refuseUnproven(cage: LiveCage): void {
   const { proof } = cage.hello;
   if (proof.ok) return;
-  const failed = proof.checks.filter((check) => !check.ok).map(({ name, reason }) => (reason ? `${name}: ${reason}` : name));
+  const failed = proof.checks
+    .filter((check) => !check.ok)
+    .map(({ name, reason }) => (reason ? `${name}: ${reason}` : name));
   throw new CodedError('cage_unproven', { failed });
 }

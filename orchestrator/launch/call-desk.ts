@@ -56,7 +56,9 @@ export class CallDesk {
 
   /** Not waited for: what is never booked counts longer, not less. */
   sent({ callId, agoMs }: Sent): void {
-    void this.#parts.limiter.sent(this.#ref(callId), agoMs).then(({ overrunTokens }) => this.#overrun(callId, overrunTokens));
+    void this.#parts.limiter
+      .sent(this.#ref(callId), agoMs)
+      .then(({ overrunTokens }) => this.#overrun(callId, overrunTokens));
   }
 
   /** The ledger before the acknowledgement; the limiter in its own time, since an entry that is never settled stands with its whole reservation. */
@@ -67,9 +69,25 @@ export class CallDesk {
     this.#reserved.delete(callId);
     if (charge !== 'none') {
       const { organisation, claw, task, key } = attempt;
-      await ledger.record({ callId, organisation, claw, task, key, model, requests: 1, ...(usage ?? NOTHING) });
+      await ledger.record({
+        callId,
+        organisation,
+        claw,
+        task,
+        key,
+        model,
+        requests: 1,
+        ...(usage ?? NOTHING),
+      });
       const chargedTokens = charge === 'full' ? reservedTokens : undefined;
-      telemetry.callSettled({ claw, model, usage: usage ?? NOTHING, source: charge, reservedTokens, ...(chargedTokens !== undefined && { chargedTokens }) });
+      telemetry.callSettled({
+        claw,
+        model,
+        usage: usage ?? NOTHING,
+        source: charge,
+        reservedTokens,
+        ...(chargedTokens !== undefined && { chargedTokens }),
+      });
     } else {
       telemetry.permitReturned({ claw: attempt.claw, reservedTokens });
     }
@@ -85,7 +103,10 @@ export class CallDesk {
     this.#asking.clear();
   }
 
-  async #decide(request: PermitRequest, signal: AbortSignal): Promise<Pick<Extract<ToCage, { type: 'permit' }>, 'decision'>> {
+  async #decide(
+    request: PermitRequest,
+    signal: AbortSignal,
+  ): Promise<Pick<Extract<ToCage, { type: 'permit' }>, 'decision'>> {
     const { attempt, limiter, telemetry } = this.#parts;
     const began = performance.now();
     const tell = setTimeout(() => this.#parts.onWaiting(true), TELL_AFTER_MS);
@@ -102,11 +123,21 @@ export class CallDesk {
         signal,
       );
       this.#reserved.set(request.callId, request.tokens);
-      telemetry.permitDecided({ claw: attempt.claw, decision: 'granted', waitMs: performance.now() - began, reservedTokens: request.tokens });
+      telemetry.permitDecided({
+        claw: attempt.claw,
+        decision: 'granted',
+        waitMs: performance.now() - began,
+        reservedTokens: request.tokens,
+      });
       return { decision: { granted: true, sendWithinMs: granted.sendWithinMs } };
     } catch (thrown) {
       const error = toCodedError(thrown);
-      telemetry.permitDecided({ claw: attempt.claw, decision: 'denied', waitMs: performance.now() - began, limit: limitOf(error) });
+      telemetry.permitDecided({
+        claw: attempt.claw,
+        decision: 'denied',
+        waitMs: performance.now() - began,
+        limit: limitOf(error),
+      });
       return { decision: { granted: false, error: error.toBody() as never, ...retryAfter(error) } };
     } finally {
       clearTimeout(tell);
@@ -123,11 +154,20 @@ export class CallDesk {
     if (tokens === 0) return;
     const { attempt, log, telemetry } = this.#parts;
     telemetry.overrun({ claw: attempt.claw, tokens });
-    log.warn({ claw: attempt.claw, call: callId, overrunTokens: tokens }, 'a call used more than was reserved for it');
+    log.warn(
+      { claw: attempt.claw, call: callId, overrunTokens: tokens },
+      'a call used more than was reserved for it',
+    );
   }
 }
 
-const NOTHING: UsageCounts = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reasoningTokens: 0, totalTokens: 0 };
+const NOTHING: UsageCounts = {
+  inputTokens: 0,
+  cachedTokens: 0,
+  outputTokens: 0,
+  reasoningTokens: 0,
+  totalTokens: 0,
+};
 
 function limitOf({ details }: CodedError): 'requests' | 'tokens' | 'queue' | undefined {
   const limit = details?.limit;

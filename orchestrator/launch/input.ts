@@ -14,12 +14,21 @@ export type TaskInput = z.infer<typeof input>;
 /** Base64 of 192 KiB: a frame of the link holds 1 MiB at most. */
 const PIECE_CHARACTERS = 256 * 1024;
 
-export async function sealInput(vault: Vault, organisation: string, task: string, content: TaskInput): Promise<Buffer> {
+export async function sealInput(
+  vault: Vault,
+  organisation: string,
+  task: string,
+  content: TaskInput,
+): Promise<Buffer> {
   return vault.sealContent({ organisation, task, kind: 'input' }, Buffer.from(JSON.stringify(content)));
 }
 
 /** Throws `vault_shredded` where its time was over. */
-export async function openInput(vault: Vault, tasks: TasksStore, { organisation, id }: TaskRow): Promise<TaskInput> {
+export async function openInput(
+  vault: Vault,
+  tasks: TasksStore,
+  { organisation, id }: TaskRow,
+): Promise<TaskInput> {
   const record = await tasks.sealedInput(organisation, id);
   if (!record) throw new CodedError('vault_shredded');
   using bytes = await vault.openContent({ organisation, task: id, kind: 'input' }, record);

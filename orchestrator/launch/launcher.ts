@@ -114,7 +114,10 @@ export class Launcher {
     if (key?.state !== 'active' || !key.record) throw new CodedError('key_revoked');
     const input = await openInput(vault, store.tasks, task);
     await limiter.fence(task.organisation, task.id, task.epoch);
-    using secret = await vault.openKey({ organisation: task.organisation, keyId: key.id, provider: key.provider, version: key.version }, key.record);
+    using secret = await vault.openKey(
+      { organisation: task.organisation, keyId: key.id, provider: key.provider, version: key.version },
+      key.record,
+    );
     const sealedKey = await seal(cage.hello.meterPublicKey, secret, KEY_INFO, `${task.id}:${task.epoch}`);
 
     const run = await runs.begin({ task, claw, cage });
@@ -131,7 +134,13 @@ export class Launcher {
       provider: {
         baseUrl: key.baseUrl,
         ...(key.ca && { ca: key.ca }),
-        capability: this.#parts.capabilities.meter({ cage: cage.cageId, organisation: task.organisation, claw: claw.id, baseUrl: key.baseUrl, lifeMs: task.timeoutMs }),
+        capability: this.#parts.capabilities.meter({
+          cage: cage.cageId,
+          organisation: task.organisation,
+          claw: claw.id,
+          baseUrl: key.baseUrl,
+          lifeMs: task.timeoutMs,
+        }),
       },
       sealedKey,
     });
@@ -139,7 +148,10 @@ export class Launcher {
 
   async #failed({ task, claw }: Claimed, error: CodedError): Promise<void> {
     const { store, queue, runs, keeper, log } = this.#parts;
-    log.warn({ task: task.id, epoch: task.epoch, code: error.code, details: error.details }, 'an attempt could not start');
+    log.warn(
+      { task: task.id, epoch: task.epoch, code: error.code, details: error.details },
+      'an attempt could not start',
+    );
     const cages = await store.cages.ofTask(task.organisation, task.id);
     for (const cage of cages) await keeper.end(task.organisation, cage.id);
     if (error.verdict === 'final' || error.code === 'internal' || task.epoch >= ATTEMPTS) {
@@ -147,7 +159,10 @@ export class Launcher {
     }
     if (!(await store.tasks.requeue(task.organisation, task.id, task.epoch))) return;
     await runs.setWaiting(task, error.code);
-    await queue.add({ organisation: task.organisation, task: task.id, epoch: task.epoch }, RETRY_MS[task.epoch - 1] ?? RETRY_MS.at(-1));
+    await queue.add(
+      { organisation: task.organisation, task: task.id, epoch: task.epoch },
+      RETRY_MS[task.epoch - 1] ?? RETRY_MS.at(-1),
+    );
   }
 
   #inTurn<T>(claw: string, work: () => Promise<T>): Promise<T> {

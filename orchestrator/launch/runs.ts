@@ -47,7 +47,15 @@ export class Runs {
   }
 
   /** Listens to an attempt in its cage; `undefined` where it was cancelled meanwhile, and then the cage is ended. */
-  async begin({ task, claw, cage }: { task: TaskRow; claw: ClawRow; cage: LiveCage }): Promise<TaskRun | undefined> {
+  async begin({
+    task,
+    claw,
+    cage,
+  }: {
+    task: TaskRow;
+    claw: ClawRow;
+    cage: LiveCage;
+  }): Promise<TaskRun | undefined> {
     const run = this.listen({ task, claw, cage, deadlineMs: task.timeoutMs });
     const now = await this.#parts.store.tasks.byId(task.organisation, task.id);
     if (now?.state === 'starting' && now.epoch === task.epoch && !now.cancelRequested) return run;
@@ -56,9 +64,25 @@ export class Runs {
   }
 
   /** For an attempt that runs already (after an adoption) as for one that is about to. */
-  listen({ task, claw, cage, deadlineMs }: { task: TaskRow; claw: ClawRow; cage: LiveCage; deadlineMs: number }): TaskRun {
+  listen({
+    task,
+    claw,
+    cage,
+    deadlineMs,
+  }: {
+    task: TaskRow;
+    claw: ClawRow;
+    cage: LiveCage;
+    deadlineMs: number;
+  }): TaskRun {
     const { store, limiter, telemetry, log, events } = this.#parts;
-    const attempt = { organisation: task.organisation, task: task.id, epoch: task.epoch, claw: claw.id, key: claw.key };
+    const attempt = {
+      organisation: task.organisation,
+      task: task.id,
+      epoch: task.epoch,
+      claw: claw.id,
+      key: claw.key,
+    };
     const desk = new CallDesk({
       attempt,
       limiter,
@@ -87,13 +111,28 @@ export class Runs {
     const sealedResult = outcome.answer === undefined ? undefined : await this.#seal(task, outcome.answer);
     const ended = await store.tasks.finish(task.organisation, task.id, task.epoch, outcome.state, {
       ...(outcome.error && { error: outcome.error }),
-      ...(sealedResult && { sealedResult, resultExpiresAt: new Date(Date.now() + this.#parts.resultUnfetchedMs) }),
+      ...(sealedResult && {
+        sealedResult,
+        resultExpiresAt: new Date(Date.now() + this.#parts.resultUnfetchedMs),
+      }),
     });
     if (!ended) return;
-    if (!sealedResult) await vault.shred(task.id).catch((error: unknown) => log.warn({ task: task.id, code: toCodedError(error).code }, 'not shredded yet'));
+    if (!sealedResult)
+      await vault
+        .shred(task.id)
+        .catch((error: unknown) =>
+          log.warn({ task: task.id, code: toCodedError(error).code }, 'not shredded yet'),
+        );
     telemetry.taskEnded({ claw: claw.id, state: outcome.state });
-    log.info({ task: task.id, epoch: task.epoch, state: outcome.state, code: outcome.error?.code }, 'task ended');
-    this.#parts.events.publish(task.id, { kind: 'ended', task: await this.#view(ended), usage: await this.#usage(ended) });
+    log.info(
+      { task: task.id, epoch: task.epoch, state: outcome.state, code: outcome.error?.code },
+      'task ended',
+    );
+    this.#parts.events.publish(task.id, {
+      kind: 'ended',
+      task: await this.#view(ended),
+      usage: await this.#usage(ended),
+    });
     await limiter.forget(task.organisation, task.id).catch(() => undefined);
     this.#parts.onFree(task.organisation, claw.id);
   }
@@ -103,7 +142,10 @@ export class Runs {
       await this.#parts.store.tasks.setWaiting(task.organisation, task.id, reason);
       await this.announce(task.organisation, task.id);
     } catch (error) {
-      this.#parts.log.warn({ task: task.id, code: toCodedError(error).code }, 'the reason for waiting could not be written');
+      this.#parts.log.warn(
+        { task: task.id, code: toCodedError(error).code },
+        'the reason for waiting could not be written',
+      );
     }
   }
 
@@ -133,7 +175,9 @@ export class Runs {
 
   async #started(task: TaskRow): Promise<void> {
     const { store } = this.#parts;
-    const changed = await store.tasks.transition(task.organisation, task.id, task.epoch, 'running', { startedAt: new Date() });
+    const changed = await store.tasks.transition(task.organisation, task.id, task.epoch, 'running', {
+      startedAt: new Date(),
+    });
     if (changed) await this.announce(task.organisation, task.id);
   }
 
@@ -146,7 +190,10 @@ export class Runs {
   }
 
   #seal(task: TaskRow, answer: string): Promise<Buffer> {
-    return this.#parts.vault.sealContent({ organisation: task.organisation, task: task.id, kind: 'result' }, Buffer.from(answer));
+    return this.#parts.vault.sealContent(
+      { organisation: task.organisation, task: task.id, kind: 'result' },
+      Buffer.from(answer),
+    );
   }
 
   async #view(task: TaskRow): Promise<TaskView> {
@@ -158,4 +205,3 @@ export class Runs {
     return this.#parts.store.ledger.ofTask(task.organisation, task.id);
   }
 }
-

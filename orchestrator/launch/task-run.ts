@@ -55,7 +55,10 @@ export class TaskRun {
   /** Ends the attempt within two seconds, whatever the cage does. */
   stop(reason: 'cancelled' | 'timed_out', details?: Record<string, unknown>): void {
     if (this.#ended || this.#backstop) return;
-    const error = new CodedError(reason === 'cancelled' ? 'task_cancelled' : 'task_timed_out', details).toBody();
+    const error = new CodedError(
+      reason === 'cancelled' ? 'task_cancelled' : 'task_timed_out',
+      details,
+    ).toBody();
     try {
       this.cage.send({ type: 'cancel', reason, graceMs: GRACE_MS });
     } catch {

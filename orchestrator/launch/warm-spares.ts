@@ -44,7 +44,10 @@ export class WarmSpares {
   /** `fill`, without waiting and without failing: the next task starts cold then. */
   fillLater(owner: CageOwner & { claw: string }): void {
     this.fill(owner).catch((error: unknown) => {
-      this.#parts.log.warn({ claw: owner.claw, code: toCodedError(error).code }, 'no warm spare could be made');
+      this.#parts.log.warn(
+        { claw: owner.claw, code: toCodedError(error).code },
+        'no warm spare could be made',
+      );
     });
   }
 
@@ -52,7 +55,8 @@ export class WarmSpares {
   async drain(owner: CageOwner & { claw: string }): Promise<void> {
     const { cages, keeper } = this.#parts;
     await this.#making.get(owner.claw)?.catch(() => undefined);
-    for (const row of await cages.warmOf(owner.organisation, owner.claw)) await keeper.end(owner.organisation, row.id);
+    for (const row of await cages.warmOf(owner.organisation, owner.claw))
+      await keeper.end(owner.organisation, row.id);
   }
 
   async #make(owner: CageOwner & { claw: string }): Promise<void> {

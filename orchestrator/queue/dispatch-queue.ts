@@ -31,7 +31,9 @@ export class DispatchQueue {
   constructor(options: Options) {
     this.#options = options;
     this.#queue = new Queue(NAME, { connection: options.connect(), prefix: this.#prefix() });
-    this.#queue.on('error', (error) => options.log.warn({ part: 'queue', reason: error.message }, 'queue connection'));
+    this.#queue.on('error', (error) =>
+      options.log.warn({ part: 'queue', reason: error.message }, 'queue connection'),
+    );
   }
 
   /** Idempotent by task and epoch. */
@@ -67,8 +69,12 @@ export class DispatchQueue {
       concurrency,
       maxStalledCount: 1000,
     });
-    this.#worker.on('failed', (job, error) => log.error({ task: job?.data.task, reason: error.message }, 'dispatch failed'));
-    this.#worker.on('error', (error) => log.warn({ part: 'queue', reason: error.message }, 'worker connection'));
+    this.#worker.on('failed', (job, error) =>
+      log.error({ task: job?.data.task, reason: error.message }, 'dispatch failed'),
+    );
+    this.#worker.on('error', (error) =>
+      log.warn({ part: 'queue', reason: error.message }, 'worker connection'),
+    );
   }
 
   /** Stops taking jobs; those in hand are finished first. */

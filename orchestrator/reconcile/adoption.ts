@@ -37,12 +37,22 @@ export class Adoption {
   /** Once, before jobs are taken. */
   async takeOver(): Promise<void> {
     const { store, runtime, keeper, organisation } = this.#parts;
-    const running = new Set((await runtime.list()).filter((cage) => cage.state === 'running').map((cage) => cage.cageId));
+    const running = new Set(
+      (await runtime.list()).filter((cage) => cage.state === 'running').map((cage) => cage.cageId),
+    );
     const tasks = (await store.tasks.nonFinal(organisation)).filter((task) => task.state !== 'queued');
     const theirs = new Set(tasks.map((task) => task.id));
     for (const task of tasks) this.#left.add(task.id);
-    const rows = (await store.cages.list(organisation)).filter((row) => row.task === null || !theirs.has(row.task));
-    await Promise.all(rows.map((row) => (running.has(row.id) && row.state === 'warm' ? this.#takeOverSpare(row) : keeper.end(organisation, row.id))));
+    const rows = (await store.cages.list(organisation)).filter(
+      (row) => row.task === null || !theirs.has(row.task),
+    );
+    await Promise.all(
+      rows.map((row) =>
+        running.has(row.id) && row.state === 'warm'
+          ? this.#takeOverSpare(row)
+          : keeper.end(organisation, row.id),
+      ),
+    );
     await this.retry();
   }
 
@@ -75,7 +85,9 @@ export class Adoption {
   /** False where no cage has this attempt; throws where that cannot be known now. */
   async #resume(task: TaskRow): Promise<boolean> {
     const { store, runtime, keeper, runs, telemetry, limiter, organisation } = this.#parts;
-    const row = (await store.cages.ofTask(organisation, task.id)).find((cage) => cage.state === 'assigned' && cage.taskEpoch === task.epoch);
+    const row = (await store.cages.ofTask(organisation, task.id)).find(
+      (cage) => cage.state === 'assigned' && cage.taskEpoch === task.epoch,
+    );
     const claw = await store.claws.byId(organisation, task.claw);
     if (!row || !claw || (await runtime.inspect(row.id))?.state !== 'running') return false;
     await limiter.fence(organisation, task.id, task.epoch);
@@ -83,7 +95,8 @@ export class Adoption {
     if (cage.hello.task?.taskId !== task.id || cage.hello.task.epoch !== task.epoch) return false;
     const run = runs.listen({ task, claw, cage, deadlineMs: remainingMs(task) });
     telemetry.cageStarted({ kind: 'adopted', seconds: 0 });
-    if (task.state === 'starting') await store.tasks.transition(organisation, task.id, task.epoch, 'running', { startedAt: new Date() });
+    if (task.state === 'starting')
+      await store.tasks.transition(organisation, task.id, task.epoch, 'running', { startedAt: new Date() });
     if (task.cancelRequested) run.stop('cancelled');
     return true;
   }
@@ -91,9 +104,14 @@ export class Adoption {
   /** An attempt that never began goes back to the queue; one that had begun has failed, since what it did outside is not known. */
   async #giveUp(task: TaskRow): Promise<void> {
     const { store, keeper, runs, organisation } = this.#parts;
-    for (const cage of await store.cages.ofTask(organisation, task.id)) await keeper.end(organisation, cage.id);
+    for (const cage of await store.cages.ofTask(organisation, task.id))
+      await keeper.end(organisation, cage.id);
     if (task.state === 'starting') await store.tasks.requeue(organisation, task.id, task.epoch);
-    else await runs.finish({ task, claw: { id: task.claw } }, { state: 'failed', error: new CodedError('cage_died').toBody() });
+    else
+      await runs.finish(
+        { task, claw: { id: task.claw } },
+        { state: 'failed', error: new CodedError('cage_died').toBody() },
+      );
   }
 }
 

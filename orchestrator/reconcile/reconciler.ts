@@ -67,7 +67,10 @@ export class Reconciler {
       try {
         await work();
       } catch (error) {
-        this.#parts.log.warn({ part, code: toCodedError(error).code, details: toCodedError(error).details }, 'reconciling goes on next time');
+        this.#parts.log.warn(
+          { part, code: toCodedError(error).code, details: toCodedError(error).details },
+          'reconciling goes on next time',
+        );
       }
     }
     this.#parts.events.sweep(Date.now());
@@ -93,7 +96,8 @@ export class Reconciler {
     const rows = new Map((await store.cages.list(organisation)).map((row) => [row.id, row]));
     const present = new Map((await runtime.list()).map((info) => [info.cageId, info]));
     for (const info of present.values()) {
-      if (!rows.has(info.cageId) && Date.now() - info.createdAtMs > GRACE_MS) await runtime.destroy(info.cageId);
+      if (!rows.has(info.cageId) && Date.now() - info.createdAtMs > GRACE_MS)
+        await runtime.destroy(info.cageId);
     }
     for (const row of rows.values()) {
       if (row.state === 'ending') await keeper.end(organisation, row.id);
@@ -133,7 +137,8 @@ export class Reconciler {
         await this.#lost(ended.cageId, { exitCode: ended.exitCode, outOfMemory: ended.outOfMemory });
       }
     } catch (error) {
-      if (!this.#stop.signal.aborted) log.warn({ code: toCodedError(error).code }, 'the engine tells no more ends; rounds still find them');
+      if (!this.#stop.signal.aborted)
+        log.warn({ code: toCodedError(error).code }, 'the engine tells no more ends; rounds still find them');
     }
   }
 }

@@ -14,7 +14,9 @@ export class Readiness {
   }
 
   async check(): Promise<ReadyReply> {
-    const answers = await Promise.all(Object.entries(this.#probes).map(async ([part, probe]) => [part, await ask(probe)] as const));
+    const answers = await Promise.all(
+      Object.entries(this.#probes).map(async ([part, probe]) => [part, await ask(probe)] as const),
+    );
     const parts = Object.fromEntries(answers);
     return { ready: answers.every(([, { ok }]) => ok), parts };
   }

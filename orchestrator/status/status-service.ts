@@ -73,7 +73,9 @@ export class StatusService {
 
   /** What is counted against the caps now; zeros while the limiter cannot be asked. */
   async #caps(claw: ClawRow): Promise<UsageReply['caps']> {
-    const window = await this.#parts.limiter.window(claw.organisation, 'claw', claw.id).catch(() => ({ requests: 0, tokens: 0 }));
+    const window = await this.#parts.limiter
+      .window(claw.organisation, 'claw', claw.id)
+      .catch(() => ({ requests: 0, tokens: 0 }));
     return {
       requests: { used: window.requests, limit: claw.requestsPerMinute },
       tokens: { used: window.tokens, limit: claw.tokensPerMinute },

@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import { CodedError, toCodedError } from '#errors/coded-error.ts';
-import { LIMITS, type ResultReply, type TaskReply, type TaskView, type taskCreate, type taskList } from '#protocol/api.ts';
+import {
+  LIMITS,
+  type ResultReply,
+  type TaskReply,
+  type TaskView,
+  type taskCreate,
+  type taskList,
+} from '#protocol/api.ts';
 import type { TaskEvent } from '#protocol/live.ts';
 import type { Principal } from '#access/decide.ts';
 import { assertAllowed } from '#access/decide.ts';
@@ -39,12 +46,20 @@ export class TaskService {
    * Accepts a task: when this returns, its row and its sealed input are committed. With an Idempotency-Key the same body gives the same task
    * for 24 h, another body `idempotency_mismatch`.
    */
-  async create(organisation: string, clawName: string, content: NewTask, idempotencyKey: string | undefined): Promise<TaskReply> {
+  async create(
+    organisation: string,
+    clawName: string,
+    content: NewTask,
+    idempotencyKey: string | undefined,
+  ): Promise<TaskReply> {
     const { store, vault } = this.#parts;
     const claw = await this.#claw(organisation, clawName);
     refuseOversized(content);
     const id = store.tasks.newId();
-    const sealedInput = await sealInput(vault, organisation, id, { text: content.text, files: content.files });
+    const sealedInput = await sealInput(vault, organisation, id, {
+      text: content.text,
+      files: content.files,
+    });
     const { task, created } = await store.tasks.create({
       id,
       organisation,
@@ -58,7 +73,10 @@ export class TaskService {
     return this.#reply(task, claw.name);
   }
 
-  async list(organisation: string, query: z.output<typeof taskList>): Promise<{ items: TaskView[]; nextCursor: string | null }> {
+  async list(
+    organisation: string,
+    query: z.output<typeof taskList>,
+  ): Promise<{ items: TaskView[]; nextCursor: string | null }> {
     const { store } = this.#parts;
     const claw = query.claw === undefined ? undefined : await this.#claw(organisation, query.claw);
     const { items, nextCursor } = await store.tasks.list(organisation, {
@@ -105,7 +123,10 @@ export class TaskService {
     if (run) return run.stop(reason, details);
     const now = await store.tasks.byId(task.organisation, task.id);
     if (now?.state === 'queued') {
-      await runs.finish({ task: now, claw: { id: now.claw } }, { state: 'cancelled', error: new CodedError('task_cancelled', details).toBody() });
+      await runs.finish(
+        { task: now, claw: { id: now.claw } },
+        { state: 'cancelled', error: new CodedError('task_cancelled', details).toBody() },
+      );
     }
   }
 
@@ -146,15 +167,21 @@ export class TaskService {
   }
 
   async #names(organisation: string): Promise<(claw: string) => string> {
-    const names = new Map((await this.#parts.store.claws.list(organisation)).map((claw) => [claw.id, claw.name]));
+    const names = new Map(
+      (await this.#parts.store.claws.list(organisation)).map((claw) => [claw.id, claw.name]),
+    );
     return (claw) => names.get(claw) ?? claw;
   }
 }
 
 function refuseOversized({ text, files }: NewTask): void {
-  if (Buffer.byteLength(text) > LIMITS.textBytes) throw new CodedError('request_too_large', { field: 'text', limitBytes: LIMITS.textBytes });
+  if (Buffer.byteLength(text) > LIMITS.textBytes)
+    throw new CodedError('request_too_large', { field: 'text', limitBytes: LIMITS.textBytes });
   const names = new Set(files.map((file) => file.name));
-  if (names.size < files.length) throw new CodedError('request_invalid', { fields: [{ field: 'files', problem: 'two files of one name' }] });
+  if (names.size < files.length)
+    throw new CodedError('request_invalid', {
+      fields: [{ field: 'files', problem: 'two files of one name' }],
+    });
 }
 
 function hashOf(content: NewTask): string {

@@ -11,7 +11,15 @@ export const ROLES = ['owner', 'admin', 'member', 'viewer'] as const;
 export type Role = (typeof ROLES)[number];
 
 export type Action =
-  | 'keys.read' | 'keys.write' | 'claws.read' | 'claws.write' | 'claws.run' | 'tasks.read' | 'tasks.cancel' | 'usage.read' | 'system.read';
+  | 'keys.read'
+  | 'keys.write'
+  | 'claws.read'
+  | 'claws.write'
+  | 'claws.run'
+  | 'tasks.read'
+  | 'tasks.cancel'
+  | 'usage.read'
+  | 'system.read';
 
 export interface Decision {
   readonly allowed: boolean;
@@ -31,7 +39,8 @@ const ALLOWED: Record<Role, readonly Action[] | 'all'> = {
 export function decide(principal: Principal, action: Action, organisation: string): Decision {
   if (principal.organisation !== organisation) return { allowed: false, reason: 'another organisation' };
   const allowed = ALLOWED[principal.role];
-  if (allowed === 'all' || allowed.includes(action)) return { allowed: true, reason: `role ${principal.role}` };
+  if (allowed === 'all' || allowed.includes(action))
+    return { allowed: true, reason: `role ${principal.role}` };
   return { allowed: false, reason: `role ${principal.role} may not ${action}` };
 }
 
@@ -39,5 +48,7 @@ export function decide(principal: Principal, action: Action, organisation: strin
 export function assertAllowed(principal: Principal, action: Action, organisation: string): void {
   const { allowed, reason } = decide(principal, action, organisation);
   if (allowed) return;
-  throw principal.organisation === organisation ? new CodedError('not_allowed', { reason }) : new CodedError('not_found');
+  throw principal.organisation === organisation
+    ? new CodedError('not_allowed', { reason })
+    : new CodedError('not_found');
 }

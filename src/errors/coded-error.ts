@@ -46,6 +46,12 @@ export function toCodedError(error: unknown): CodedError {
 }
 
 /** Rebuilds an error that travelled as a body (over the link or HTTP); an unknown code becomes `internal`. */
-export function fromBody(body: { code: string; message?: string; details?: Record<string, unknown> | undefined }): CodedError {
-  return isErrorCode(body.code) ? new CodedError(body.code, body.details) : new CodedError('internal', { received: body.code });
+export function fromBody(body: {
+  code: string;
+  message?: string;
+  details?: Record<string, unknown> | undefined;
+}): CodedError {
+  return isErrorCode(body.code)
+    ? new CodedError(body.code, body.details)
+    : new CodedError('internal', { received: body.code });
 }

@@ -11,7 +11,10 @@ export const LIMITS = {
 
 const name = z
   .string()
-  .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'lower-case letters, digits and hyphens, 1 to 63 characters, a letter or digit at both ends');
+  .regex(
+    /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
+    'lower-case letters, digits and hyphens, 1 to 63 characters, a letter or digit at both ends',
+  );
 
 const time = z.iso.datetime();
 const cap = z.int().min(0).max(1_000_000_000);
@@ -30,15 +33,17 @@ export type ErrorReply = z.infer<typeof errorReply>;
 export const keyCreate = z.strictObject({
   name,
   provider: z.literal('openai'),
-  secret: z.string().min(8).max(LIMITS.secretBytes).regex(/^[\x21-\x7e]+$/, 'printable ASCII without spaces'),
+  secret: z
+    .string()
+    .min(8)
+    .max(LIMITS.secretBytes)
+    .regex(/^[\x21-\x7e]+$/, 'printable ASCII without spaces'),
   baseUrl: z.url({ protocol: /^https?$/ }).default('https://api.openai.com/v1'),
   /** PEM of the endpoint's private CA. */
   ca: z.string().max(65_536).startsWith('-----BEGIN CERTIFICATE-----').optional(),
   verify: z.boolean().default(true),
 });
-export type KeyCreate = z.input<typeof keyCreate>;
 export const keyRotate = keyCreate.pick({ secret: true, verify: true });
-export type KeyRotate = z.input<typeof keyRotate>;
 export const keyView = z.strictObject({
   id: z.string(),
   name: z.string(),
@@ -66,7 +71,11 @@ export const clawCreate = z.strictObject({
   maxSteps: z.int().min(1).max(500).default(50),
   concurrency: z.int().min(1).max(100).default(2),
   /** Default longest time of a task. */
-  timeoutMs: z.int().min(1000).max(24 * 3600_000).default(600_000),
+  timeoutMs: z
+    .int()
+    .min(1000)
+    .max(24 * 3600_000)
+    .default(600_000),
   deploy: z.boolean().default(false),
 });
 export type ClawCreate = z.input<typeof clawCreate>;
@@ -78,9 +87,12 @@ export const clawPatch = z.strictObject({
   tokensPerMinute: cap.nullable().optional(),
   maxSteps: z.int().min(1).max(500).optional(),
   concurrency: z.int().min(1).max(100).optional(),
-  timeoutMs: z.int().min(1000).max(24 * 3600_000).optional(),
+  timeoutMs: z
+    .int()
+    .min(1000)
+    .max(24 * 3600_000)
+    .optional(),
 });
-export type ClawPatch = z.infer<typeof clawPatch>;
 export const clawView = z.strictObject({
   id: z.string(),
   name: z.string(),
@@ -100,17 +112,29 @@ export type ClawView = z.infer<typeof clawView>;
 
 // ---- tasks
 export const taskFile = z.strictObject({
-  name: z.string().min(1).max(200).regex(/^(?!\.{1,2}$)[^/\\\0]+$/, 'a file name without a path'),
+  name: z
+    .string()
+    .min(1)
+    .max(200)
+    .regex(/^(?!\.{1,2}$)[^/\\\0]+$/, 'a file name without a path'),
   /** Base64. */
   data: z.base64().max(Math.ceil(LIMITS.fileBytes / 3) * 4),
 });
 export const taskCreate = z.strictObject({
   text: z.string().min(1).max(LIMITS.textBytes),
   files: z.array(taskFile).max(LIMITS.files).default([]),
-  timeoutMs: z.int().min(1000).max(24 * 3600_000).optional(),
+  timeoutMs: z
+    .int()
+    .min(1000)
+    .max(24 * 3600_000)
+    .optional(),
 });
 export type TaskCreate = z.input<typeof taskCreate>;
-export const apiError = z.strictObject({ code: z.string(), message: z.string(), details: z.record(z.string(), z.unknown()).optional() });
+export const apiError = z.strictObject({
+  code: z.string(),
+  message: z.string(),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
 export const usageView = z.strictObject({
   requests: z.int(),
   inputTokens: z.int(),
@@ -137,7 +161,11 @@ export type TaskView = z.infer<typeof taskView>;
 export const taskReply = z.strictObject({ task: taskView, usage: usageView });
 export type TaskReply = z.infer<typeof taskReply>;
 /** GET /tasks/:id/result; `answer` null where the task did not succeed. */
-export const resultReply = z.strictObject({ task: taskView, answer: z.string().nullable(), usage: usageView });
+export const resultReply = z.strictObject({
+  task: taskView,
+  answer: z.string().nullable(),
+  usage: usageView,
+});
 export type ResultReply = z.infer<typeof resultReply>;
 export const taskList = z.strictObject({
   claw: z.string().optional(),
@@ -146,14 +174,25 @@ export const taskList = z.strictObject({
   cursor: z.string().optional(),
 });
 
-export const page = <T extends z.ZodType>(item: T) => z.strictObject({ items: z.array(item), nextCursor: z.string().nullable() });
+export const page = <T extends z.ZodType>(item: T) =>
+  z.strictObject({ items: z.array(item), nextCursor: z.string().nullable() });
 
 // ---- usage: GET /claws/:name/usage?since=1h
-export const usageQuery = z.strictObject({ since: z.string().regex(/^\d{1,6}[smhd]$/, 'a number and s, m, h or d').default('24h') });
-export const usageReply = z.strictObject({ claw: z.string(), since: time, usage: usageView, caps: z.strictObject({
-  requests: z.strictObject({ used: z.int(), limit: z.int().nullable() }),
-  tokens: z.strictObject({ used: z.int(), limit: z.int().nullable() }),
-}) });
+export const usageQuery = z.strictObject({
+  since: z
+    .string()
+    .regex(/^\d{1,6}[smhd]$/, 'a number and s, m, h or d')
+    .default('24h'),
+});
+export const usageReply = z.strictObject({
+  claw: z.string(),
+  since: time,
+  usage: usageView,
+  caps: z.strictObject({
+    requests: z.strictObject({ used: z.int(), limit: z.int().nullable() }),
+    tokens: z.strictObject({ used: z.int(), limit: z.int().nullable() }),
+  }),
+});
 export type UsageReply = z.infer<typeof usageReply>;
 
 // ---- status: GET /readyz, GET /api/v1/status
@@ -167,8 +206,23 @@ export const statusReply = z.strictObject({
   version: z.string(),
   install: z.string(),
   parts: readyReply.shape.parts,
-  claws: z.array(z.strictObject({ claw: clawView, caps: usageReply.shape.caps, usage24h: usageView, running: z.int(), queued: z.int() })),
+  claws: z.array(
+    z.strictObject({
+      claw: clawView,
+      caps: usageReply.shape.caps,
+      usage24h: usageView,
+      running: z.int(),
+      queued: z.int(),
+    }),
+  ),
   tasks: z.array(taskView),
-  cages: z.array(z.strictObject({ cageId: z.string(), claw: z.string().nullable(), task: z.string().nullable(), state: z.string() })),
+  cages: z.array(
+    z.strictObject({
+      cageId: z.string(),
+      claw: z.string().nullable(),
+      task: z.string().nullable(),
+      state: z.string(),
+    }),
+  ),
 });
 export type StatusReply = z.infer<typeof statusReply>;

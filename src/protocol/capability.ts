@@ -40,7 +40,12 @@ export function signCapability(claims: CapabilityClaims, privateKey: KeyObject):
  * The claims of a capability of this installation. Errors: `gate_capability_invalid` (form, signature, installation),
  * `gate_capability_expired`.
  */
-export function verifyCapability(token: string, publicKey: KeyObject, install: string, nowMs: number): CapabilityClaims {
+export function verifyCapability(
+  token: string,
+  publicKey: KeyObject,
+  install: string,
+  nowMs: number,
+): CapabilityClaims {
   const claims = readSigned(token, publicKey);
   if (claims.install !== install) throw new CodedError('gate_capability_invalid');
   if (claims.expires * 1000 <= nowMs) throw new CodedError('gate_capability_expired');
@@ -49,9 +54,11 @@ export function verifyCapability(token: string, publicKey: KeyObject, install: s
 
 function readSigned(token: string, publicKey: KeyObject): CapabilityClaims {
   const [payload, signature, ...rest] = token.split('.');
-  if (!payload || !signature || rest.length > 0 || token.length > 16_384) throw new CodedError('gate_capability_invalid');
+  if (!payload || !signature || rest.length > 0 || token.length > 16_384)
+    throw new CodedError('gate_capability_invalid');
   const bytes = Buffer.from(payload, 'base64url');
-  if (!verify(null, bytes, publicKey, Buffer.from(signature, 'base64url'))) throw new CodedError('gate_capability_invalid');
+  if (!verify(null, bytes, publicKey, Buffer.from(signature, 'base64url')))
+    throw new CodedError('gate_capability_invalid');
   const parsed = capabilityClaims.safeParse(parseJson(bytes));
   if (!parsed.success) throw new CodedError('gate_capability_invalid');
   return parsed.data;

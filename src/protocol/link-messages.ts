@@ -44,8 +44,6 @@ export const usageCounts = z.strictObject({
 });
 export type UsageCounts = z.infer<typeof usageCounts>;
 
-export const answerFile = z.strictObject({ name: z.string(), bytes: z.number() });
-
 // ---- controller -> cage -------------------------------------------------------------------------------------------
 
 /** The task. Files came before it as `file` messages; `sealedKey` opens with info `clawcage/key/1` and aad `<taskId>:<epoch>`. */

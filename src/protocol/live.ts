@@ -9,13 +9,18 @@ export const clientMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('subscribe'), task: z.string(), after: z.int().min(0).optional() }),
   z.strictObject({ type: z.literal('unsubscribe'), task: z.string() }),
 ]);
-export type ClientMessage = z.infer<typeof clientMessage>;
 
 export const taskEvent = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('state'), task: taskView }),
   z.strictObject({ kind: z.literal('text'), text: z.string() }),
   z.strictObject({ kind: z.literal('tool_call'), id: z.string(), name: z.string(), arguments: z.string() }),
-  z.strictObject({ kind: z.literal('tool_result'), id: z.string(), name: z.string(), ok: z.boolean(), output: z.string() }),
+  z.strictObject({
+    kind: z.literal('tool_result'),
+    id: z.string(),
+    name: z.string(),
+    ok: z.boolean(),
+    output: z.string(),
+  }),
   z.strictObject({ kind: z.literal('status'), status: z.string() }),
   /** The last event of a task. */
   z.strictObject({ kind: z.literal('ended'), task: taskView, usage: usageView }),

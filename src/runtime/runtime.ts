@@ -21,7 +21,11 @@ export interface Runtime {
    * the cage exists already it is returned as it is, `created: false`, and its stdin is not touched. `cage_foreign` where a container
    * of that name is not of this installation.
    */
-  create(spec: CageSpec, bootstrap: Uint8Array, signal?: AbortSignal): Promise<{ cage: CageInfo; created: boolean }>;
+  create(
+    spec: CageSpec,
+    bootstrap: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<{ cage: CageInfo; created: boolean }>;
 
   /** `undefined` where there is none of this installation. */
   inspect(cageId: string, signal?: AbortSignal): Promise<CageInfo | undefined>;

@@ -1,8 +1,7 @@
 import type { webcrypto } from 'node:crypto';
-import { CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core';
+import { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core';
 import { CodedError } from '#errors/coded-error.ts';
 import { Secret } from '#secret/secret.ts';
-import { ownCopy, wipingAes256Gcm } from './aes-gcm.ts';
 
 /** HPKE (RFC 9180) in base mode: the encapsulated key and the ciphertext with its tag, both base64. */
 export interface Sealed {
@@ -14,7 +13,17 @@ export interface Sealed {
 export const KEY_INFO = 'clawcage/key/1';
 
 const suite = (): CipherSuite =>
-  new CipherSuite({ kem: new DhkemX25519HkdfSha256(), kdf: new HkdfSha256(), aead: wipingAes256Gcm });
+  new CipherSuite({ kem: new DhkemX25519HkdfSha256(), kdf: new HkdfSha256(), aead: new Aes256Gcm() });
+
+/**
+ * An ArrayBuffer of its own, exact in length: `@hpke/core` copies anything else once more, where we could not overwrite it. WebCrypto, to which
+ * it hands this, overwrites what it frees (node:crypto's deciphers do not: see src/vault/aes.ts).
+ */
+function ownCopy(bytes: Uint8Array): ArrayBuffer {
+  const copy = new ArrayBuffer(bytes.byteLength);
+  new Uint8Array(copy).set(bytes);
+  return copy;
+}
 
 const bytes = (text: string): ArrayBuffer => ownCopy(Buffer.from(text, 'utf8'));
 const decode = (base64: string): ArrayBuffer => ownCopy(Buffer.from(base64, 'base64'));

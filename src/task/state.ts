@@ -10,7 +10,15 @@ import { CodedError } from '#errors/coded-error.ts';
  *
  * Why a task is not moving is a reason beside the state (`waiting`), never a state.
  */
-export const TASK_STATES = ['queued', 'starting', 'running', 'succeeded', 'failed', 'cancelled', 'timed_out'] as const;
+export const TASK_STATES = [
+  'queued',
+  'starting',
+  'running',
+  'succeeded',
+  'failed',
+  'cancelled',
+  'timed_out',
+] as const;
 export type TaskState = (typeof TASK_STATES)[number];
 
 export const FINAL_STATES = ['succeeded', 'failed', 'cancelled', 'timed_out'] as const;

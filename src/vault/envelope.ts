@@ -50,13 +50,13 @@ function header(wrapping: WrappingKey): Buffer {
   return bytes;
 }
 
-function wrap(wrapping: WrappingKey, binding: Binding, dataKey: Buffer): Buffer {
+async function wrap(wrapping: WrappingKey, binding: Binding, dataKey: Buffer): Promise<Buffer> {
   const head = header(wrapping);
   const aad = Buffer.concat([canonical('clawcage/vault/1/wrap', binding), head]);
-  return Buffer.concat([head, encrypt(wrapping.key.expose(), dataKey, aad)]);
+  return Buffer.concat([head, await encrypt(wrapping.key.expose(), dataKey, aad)]);
 }
 
-function unwrap(wrapping: WrappingKey, binding: Binding, record: Buffer): Buffer {
+async function unwrap(wrapping: WrappingKey, binding: Binding, record: Buffer): Promise<Buffer> {
   const head = record.subarray(0, HEADER_BYTES);
   if (!checkValue(wrapping.key).equals(head.subarray(CHECK_AT))) {
     throw wrapping.wrapper === 'kek'
@@ -80,31 +80,44 @@ export function readHeader(record: Buffer): RecordHeader {
 }
 
 /** A record of `plaintext` under a fresh data key, which is wrapped and then overwritten. The plaintext stays the caller's. */
-export function sealRecord(wrapping: WrappingKey, binding: Binding, plaintext: Buffer): Buffer {
+export async function sealRecord(
+  wrapping: WrappingKey,
+  binding: Binding,
+  plaintext: Buffer,
+): Promise<Buffer> {
   const dataKey = randomFillSync(offHeap(KEY_BYTES));
   try {
-    const content = encrypt(dataKey, plaintext, canonical('clawcage/vault/1/content', binding));
-    return Buffer.concat([wrap(wrapping, binding, dataKey), content]);
+    const content = await encrypt(dataKey, plaintext, canonical('clawcage/vault/1/content', binding));
+    return Buffer.concat([await wrap(wrapping, binding, dataKey), content]);
   } finally {
     dataKey.fill(0);
   }
 }
 
 /** The plaintext, which is the caller's to wipe; throws `vault_record_invalid`, or `vault_kek_missing` for another key of that version. */
-export function openRecord(wrapping: WrappingKey, binding: Binding, record: Buffer): Buffer {
-  const dataKey = unwrap(wrapping, binding, record);
+export async function openRecord(wrapping: WrappingKey, binding: Binding, record: Buffer): Promise<Buffer> {
+  const dataKey = await unwrap(wrapping, binding, record);
   try {
-    return decrypt(dataKey, record.subarray(CONTENT_AT), canonical('clawcage/vault/1/content', binding));
+    return await decrypt(
+      dataKey,
+      record.subarray(CONTENT_AT),
+      canonical('clawcage/vault/1/content', binding),
+    );
   } finally {
     dataKey.fill(0);
   }
 }
 
 /** The same record under another wrapping key: the content is neither opened nor changed. Throws as `openRecord`. */
-export function rewrapRecord(from: WrappingKey, to: WrappingKey, binding: Binding, record: Buffer): Buffer {
-  const dataKey = unwrap(from, binding, record);
+export async function rewrapRecord(
+  from: WrappingKey,
+  to: WrappingKey,
+  binding: Binding,
+  record: Buffer,
+): Promise<Buffer> {
+  const dataKey = await unwrap(from, binding, record);
   try {
-    return Buffer.concat([wrap(to, binding, dataKey), record.subarray(CONTENT_AT)]);
+    return Buffer.concat([await wrap(to, binding, dataKey), record.subarray(CONTENT_AT)]);
   } finally {
     dataKey.fill(0);
   }

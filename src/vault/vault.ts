@@ -39,7 +39,7 @@ export class Vault {
 
   /** Throws `vault_record_invalid`, or `vault_kek_missing` with the version that is not here. */
   async openKey(binding: KeyBinding, record: Buffer): Promise<Secret> {
-    return new Secret(openRecord(await this.#kekOf(record), ofKey(binding), record));
+    return new Secret(await openRecord(await this.#kekOf(record), ofKey(binding), record));
   }
 
   /**
@@ -55,7 +55,7 @@ export class Vault {
   }
 
   async openLink(binding: LinkBinding, record: Buffer): Promise<Secret> {
-    return new Secret(openRecord(await this.#kekOf(record), ofLink(binding), record));
+    return new Secret(await openRecord(await this.#kekOf(record), ofLink(binding), record));
   }
 
   async rewrapLink(binding: LinkBinding, record: Buffer): Promise<Buffer> {
@@ -72,14 +72,16 @@ export class Vault {
         ? await this.#shredding.create(binding.task)
         : await this.#shreddingKey(binding.task);
     const bytes = plaintext instanceof Secret ? plaintext.expose() : plaintext;
-    return sealRecord({ wrapper: 'shredding', version: 0, key }, ofContent(binding), bytes);
+    return await sealRecord({ wrapper: 'shredding', version: 0, key }, ofContent(binding), bytes);
   }
 
   /** Throws `vault_shredded` after `shred`. */
   async openContent(binding: ContentBinding, record: Buffer): Promise<Secret> {
     using key = await this.#shreddingKey(binding.task);
     if (readHeader(record).wrapper !== 'shredding') throw new CodedError('vault_record_invalid');
-    return new Secret(openRecord({ wrapper: 'shredding', version: 0, key }, ofContent(binding), record));
+    return new Secret(
+      await openRecord({ wrapper: 'shredding', version: 0, key }, ofContent(binding), record),
+    );
   }
 
   /** Destroys the key of a task's input and result, and with it every copy of both. May be repeated. */

@@ -12,7 +12,11 @@ beforeAll(async () => {
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
-const refused = async (method: string, path: string, body?: unknown): Promise<{ status: number; code: string; text: string }> => {
+const refused = async (
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<{ status: number; code: string; text: string }> => {
   const { status, body: answer } = await service.call<ErrorReply>(method, path, body);
   expect(answer.error.requestId).toMatch(/^req_/);
   return { status, code: answer.error.code, text: JSON.stringify(answer) };
@@ -20,7 +24,11 @@ const refused = async (method: string, path: string, body?: unknown): Promise<{ 
 
 /** The answer to a body of that length, which comes before the body is sent. */
 async function statusOfBody(bytes: number): Promise<number | undefined> {
-  const headers = { authorization: `Bearer ${service.token}`, 'content-type': 'application/json', 'content-length': bytes };
+  const headers = {
+    authorization: `Bearer ${service.token}`,
+    'content-type': 'application/json',
+    'content-length': bytes,
+  };
   const asking = request(`${service.url}/api/v1/claws/worker/tasks`, { method: 'POST', headers });
   asking.flushHeaders();
   const [answer] = (await once(asking, 'response')) as [IncomingMessage];
@@ -31,7 +39,9 @@ async function statusOfBody(bytes: number): Promise<number | undefined> {
 describe('bad input', () => {
   it('without a token, or with a wrong one, is not authenticated', async () => {
     for (const authorization of [undefined, 'Bearer wrong', 'Basic abc']) {
-      const answer = await fetch(`${service.url}/api/v1/keys`, { headers: authorization ? { authorization } : {} });
+      const answer = await fetch(`${service.url}/api/v1/keys`, {
+        headers: authorization ? { authorization } : {},
+      });
       expect(answer.status).toBe(401);
     }
   });
@@ -40,38 +50,63 @@ describe('bad input', () => {
     const wrong = await refused('POST', '/api/v1/claws', { name: 'Bad Name', model: 'gpt-4o', key: 'main' });
     expect(wrong).toMatchObject({ status: 400, code: 'request_invalid' });
     expect(wrong.text).toContain('"field":"name"');
-    const unknown = await refused('POST', '/api/v1/claws', { name: 'good', model: 'gpt-4o', key: 'main', modell: 'x' });
+    const unknown = await refused('POST', '/api/v1/claws', {
+      name: 'good',
+      model: 'gpt-4o',
+      key: 'main',
+      modell: 'x',
+    });
     expect(unknown.text).toContain('modell');
   });
 
   it('that is no JSON, or too large, is refused', async () => {
-    expect(await refused('POST', '/api/v1/claws', '{"name":')).toMatchObject({ status: 400, code: 'request_invalid' });
+    expect(await refused('POST', '/api/v1/claws', '{"name":')).toMatchObject({
+      status: 400,
+      code: 'request_invalid',
+    });
     expect(await statusOfBody(LIMITS.bodyBytes + 1)).toBe(413);
   });
 
   it('that names what is not there is not found', async () => {
-    for (const path of ['/api/v1/keys/nothing', '/api/v1/claws/nothing', '/api/v1/tasks/task_nothing', '/api/v1/nothing']) {
+    for (const path of [
+      '/api/v1/keys/nothing',
+      '/api/v1/claws/nothing',
+      '/api/v1/tasks/task_nothing',
+      '/api/v1/nothing',
+    ]) {
       expect(await refused('GET', path)).toMatchObject({ status: 404, code: 'not_found' });
     }
-    expect(await refused('POST', '/api/v1/claws', { name: 'other', model: 'gpt-4o', key: 'nothing' })).toMatchObject({ code: 'not_found' });
+    expect(
+      await refused('POST', '/api/v1/claws', { name: 'other', model: 'gpt-4o', key: 'nothing' }),
+    ).toMatchObject({ code: 'not_found' });
   });
 
   it('with a cursor, a state or a file name that makes no sense is refused', async () => {
     expect(await refused('GET', '/api/v1/tasks?cursor=%00%01')).toMatchObject({ status: 400 });
     expect(await refused('GET', '/api/v1/tasks?state=asleep')).toMatchObject({ status: 400 });
     const files = [{ name: '../../etc/passwd', data: '' }];
-    expect(await refused('POST', '/api/v1/claws/worker/tasks', { text: 'x', files })).toMatchObject({ status: 400 });
+    expect(await refused('POST', '/api/v1/claws/worker/tasks', { text: 'x', files })).toMatchObject({
+      status: 400,
+    });
   });
 
   it('that takes a name which is in use is a conflict', async () => {
-    expect(await refused('POST', '/api/v1/claws', { name: 'worker', model: 'gpt-4o', key: 'main' })).toMatchObject({ status: 409, code: 'name_taken' });
+    expect(
+      await refused('POST', '/api/v1/claws', { name: 'worker', model: 'gpt-4o', key: 'main' }),
+    ).toMatchObject({ status: 409, code: 'name_taken' });
   });
 });
 
 describe('a key', () => {
   it('that the provider rejects is refused with the provider’s words and without the key', async () => {
     const secret = 'sk-wrong-0123456789abcdefghijklmnop';
-    const answer = await refused('POST', '/api/v1/keys', { name: 'wrong', provider: 'openai', secret, baseUrl: service.baseUrl, ca: service.provider.caPem });
+    const answer = await refused('POST', '/api/v1/keys', {
+      name: 'wrong',
+      provider: 'openai',
+      secret,
+      baseUrl: service.baseUrl,
+      ca: service.provider.caPem,
+    });
     expect(answer).toMatchObject({ status: 422, code: 'key_rejected' });
     expect(answer.text).toMatch(/incorrect api key/i);
     expect(answer.text).not.toContain(secret);
@@ -95,9 +130,16 @@ describe('a key', () => {
   });
 
   it('to a private address that is not allowed cannot be verified, and a plain endpoint is refused', async () => {
-    const body = { name: 'inner', provider: 'openai', secret: 'sk-0123456789abcdefghij', baseUrl: 'https://169.254.169.254/v1' };
+    const body = {
+      name: 'inner',
+      provider: 'openai',
+      secret: 'sk-0123456789abcdefghij',
+      baseUrl: 'https://169.254.169.254/v1',
+    };
     expect((await refused('POST', '/api/v1/keys', body)).code).toMatch(/gate_address_denied|key_unverified/);
-    expect(await refused('POST', '/api/v1/keys', { ...body, baseUrl: 'http://example.org/v1' })).toMatchObject({ code: 'key_plaintext_endpoint' });
+    expect(
+      await refused('POST', '/api/v1/keys', { ...body, baseUrl: 'http://example.org/v1' }),
+    ).toMatchObject({ code: 'key_plaintext_endpoint' });
   });
 
   it('that is revoked is no longer given to any cage', async () => {
@@ -106,6 +148,9 @@ describe('a key', () => {
     await service.ask('POST', '/api/v1/keys/doomed/revoke');
     const { task } = await service.run('orphan', '@say hello');
     expect(task).toMatchObject({ state: 'failed', error: { code: 'key_revoked' } });
-    expect(await refused('POST', '/api/v1/claws/orphan/deploy')).toMatchObject({ status: 409, code: 'key_revoked' });
+    expect(await refused('POST', '/api/v1/claws/orphan/deploy')).toMatchObject({
+      status: 409,
+      code: 'key_revoked',
+    });
   });
 });

@@ -7,7 +7,12 @@ const TOKENS = 9000;
 let service: TestService;
 beforeAll(async () => {
   service = await TestService.start();
-  await service.claw('capped', { requestsPerMinute: REQUESTS, tokensPerMinute: TOKENS, concurrency: 4, maxSteps: 20 });
+  await service.claw('capped', {
+    requestsPerMinute: REQUESTS,
+    tokensPerMinute: TOKENS,
+    concurrency: 4,
+    maxSteps: 20,
+  });
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
@@ -16,7 +21,11 @@ describe('the caps of a Claw', () => {
     const before = service.chatCalls().length;
     const script = '@tool shell {"command":"true"}\n@tool shell {"command":"true"}\n@say done';
     const tasks = await Promise.all([1, 2, 3, 4].map(() => service.submit('capped', script)));
-    await service.until(async () => service.chatCalls().length - before > REQUESTS, 'the first call of the second minute', 90_000);
+    await service.until(
+      async () => service.chatCalls().length - before > REQUESTS,
+      'the first call of the second minute',
+      90_000,
+    );
     const calls = service.chatCalls().slice(before);
     expect(worstWindow(calls, 60_000, () => 1).sum).toBe(REQUESTS);
     expect(worstWindow(calls, 60_000, (call) => call.totalTokens).sum).toBeLessThanOrEqual(TOKENS);

@@ -11,22 +11,32 @@ beforeAll(async () => {
 afterAll(() => service[Symbol.asyncDispose]());
 
 const cages = async (): Promise<{ id: string; name: string }[]> => {
-  const found = await docker.listContainers({ all: true, filters: { label: [`clawcage.install=${service.install}`, 'clawcage.cage'] } });
+  const found = await docker.listContainers({
+    all: true,
+    filters: { label: [`clawcage.install=${service.install}`, 'clawcage.cage'] },
+  });
   return found.map(({ Id, Names }) => ({ id: Id, name: Names[0]! }));
 };
 
 const cageOf = async (task: string): Promise<string> => {
-  const { cages: rows } = await service.ask<{ cages: { cageId: string; task: string | null }[] }>('GET', '/api/v1/status');
+  const { cages: rows } = await service.ask<{ cages: { cageId: string; task: string | null }[] }>(
+    'GET',
+    '/api/v1/status',
+  );
   const row = rows.find((candidate) => candidate.task === task)!;
   return (await cages()).find(({ name }) => name.endsWith(row.cageId))!.id;
 };
 
-const running = (task: string) => service.until(async () => (await service.state(task)).state === 'running', 'the task to run');
+const running = (task: string) =>
+  service.until(async () => (await service.state(task)).state === 'running', 'the task to run');
 
 describe('a running task', () => {
   it('goes on in the same container when the service is killed and started again, and succeeds once', async () => {
     const before = service.chatCalls().length;
-    const id = await service.submit('worker', '@tool shell {"command":"sleep 4; echo survived"}\n@say {{last_tool_result}}');
+    const id = await service.submit(
+      'worker',
+      '@tool shell {"command":"sleep 4; echo survived"}\n@say {{last_tool_result}}',
+    );
     await running(id);
     const container = await cageOf(id);
     await service.down('SIGKILL');
@@ -39,7 +49,10 @@ describe('a running task', () => {
   });
 
   it('goes on when the service is stopped in order and started again; the stop takes less than ten seconds and exits 0', async () => {
-    const id = await service.submit('worker', '@tool shell {"command":"sleep 4; echo survived"}\n@say {{last_tool_result}}');
+    const id = await service.submit(
+      'worker',
+      '@tool shell {"command":"sleep 4; echo survived"}\n@say {{last_tool_result}}',
+    );
     await running(id);
     const container = await cageOf(id);
     const began = performance.now();
@@ -51,7 +64,10 @@ describe('a running task', () => {
   });
 
   it('ends with an answer or a code when the gate is killed in the middle, and the gate comes back', async () => {
-    const id = await service.submit('worker', '@tool shell {"command":"sleep 2; echo one"}\n@say {{last_tool_result}}');
+    const id = await service.submit(
+      'worker',
+      '@tool shell {"command":"sleep 2; echo one"}\n@say {{last_tool_result}}',
+    );
     await running(id);
     await docker.getContainer(`clawcage-gate-${service.install}`).kill();
     const { task } = await service.result(id);

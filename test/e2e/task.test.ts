@@ -23,7 +23,10 @@ describe('a task', () => {
 
   it("is counted to the token as in the provider's own books", async () => {
     const before = service.chatCalls().length;
-    const { usage } = await service.run('worker', '@tool shell {"command":"echo hello"}\n@say {{last_tool_result}}');
+    const { usage } = await service.run(
+      'worker',
+      '@tool shell {"command":"echo hello"}\n@say {{last_tool_result}}',
+    );
     const calls = service.chatCalls().slice(before);
     expect(usage.requests).toBe(calls.length);
     expect(usage.totalTokens).toBe(calls.reduce((sum, call) => sum + call.totalTokens, 0));
@@ -31,7 +34,10 @@ describe('a task', () => {
 
   it('streams its answer to a watcher, and tells its end last', async () => {
     const id = await service.submit('worker', '@stream 30 tokens at 60/s');
-    const socket = new WebSocket(`${service.url.replace('http', 'ws')}/api/v1/events`, ['clawcage', `clawcage.bearer.${service.token}`]);
+    const socket = new WebSocket(`${service.url.replace('http', 'ws')}/api/v1/events`, [
+      'clawcage',
+      `clawcage.bearer.${service.token}`,
+    ]);
     const kinds: string[] = [];
     const ended = new Promise<void>((resolve, reject) => {
       socket.onerror = () => reject(new Error('the socket failed'));
@@ -49,7 +55,8 @@ describe('a task', () => {
   });
 
   it('given twice with one Idempotency-Key is one task, and with another body is refused', async () => {
-    const send = (text: string) => service.call<TaskReply>('POST', '/api/v1/claws/worker/tasks', { text }, { 'idempotency-key': 'once' });
+    const send = (text: string) =>
+      service.call<TaskReply>('POST', '/api/v1/claws/worker/tasks', { text }, { 'idempotency-key': 'once' });
     const first = await send('@say hello');
     const second = await send('@say hello');
     expect(second.body.task.id).toBe(first.body.task.id);

@@ -24,7 +24,9 @@ export class Canary {
 
   /** Every file under a folder that holds it; what vanishes meanwhile holds nothing. */
   inFiles(folder: string): string[] {
-    return filesUnder(folder).flatMap((file) => this.in(readOrEmpty(file)).map((form) => `${file} (${form})`));
+    return filesUnder(folder).flatMap((file) =>
+      this.in(readOrEmpty(file)).map((form) => `${file} (${form})`),
+    );
   }
 
   /** The writable memory of a process. */
@@ -86,7 +88,10 @@ function writableRegions(pid: number): Region[] {
     .split('\n')
     .filter((line) => / rw.. /.test(line) && !/\[v(var|dso|syscall)/.test(line))
     .map((line) => {
-      const [from, to] = line.split(' ')[0]!.split('-').map((address) => Number.parseInt(address, 16)) as [number, number];
+      const [from, to] = line
+        .split(' ')[0]!
+        .split('-')
+        .map((address) => Number.parseInt(address, 16)) as [number, number];
       return { from, to, line: line.replace(/\s+/g, ' ') };
     });
 }

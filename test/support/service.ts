@@ -36,7 +36,10 @@ export class TestService implements AsyncDisposable {
 
   static async start(env: Record<string, string> = {}): Promise<TestService> {
     const provider = await startTestProvider({ hosts: ['127.0.0.1', await bridgeAddress()] });
-    const service = new TestService(provider, { CLAWCAGE_GATE_ALLOW_HOSTS: `host.docker.internal:${provider.port}`, ...env });
+    const service = new TestService(provider, {
+      CLAWCAGE_GATE_ALLOW_HOSTS: `host.docker.internal:${provider.port}`,
+      ...env,
+    });
     await service.up();
     return service;
   }
@@ -65,7 +68,10 @@ export class TestService implements AsyncDisposable {
   /** Starts the process and waits until it is ready. */
   async up(): Promise<void> {
     const env = { PATH: process.env.PATH!, CLAWCAGE_HOME: this.home, CLAWCAGE_PORT: '0', ...this.#env };
-    const child = spawn(process.execPath, [join(ROOT, 'orchestrator/main.ts')], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [join(ROOT, 'orchestrator/main.ts')], {
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     this.#child = child;
     for await (const line of createInterface(child.stdout!)) {
       const event = JSON.parse(line) as { event: string; url?: string; error?: unknown };
@@ -89,10 +95,19 @@ export class TestService implements AsyncDisposable {
     return code;
   }
 
-  async call<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Reply<T>> {
+  async call<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Reply<T>> {
     const answer = await fetch(`${this.#url}${path}`, {
       method,
-      headers: { authorization: `Bearer ${this.token}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      headers: {
+        authorization: `Bearer ${this.token}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const text = await answer.text();
@@ -107,7 +122,14 @@ export class TestService implements AsyncDisposable {
   }
 
   async addKey(name: string, secret = this.provider.key, verify = true): Promise<void> {
-    await this.ask('POST', '/api/v1/keys', { name, provider: 'openai', secret, baseUrl: this.baseUrl, ca: this.provider.caPem, verify });
+    await this.ask('POST', '/api/v1/keys', {
+      name,
+      provider: 'openai',
+      secret,
+      baseUrl: this.baseUrl,
+      ca: this.provider.caPem,
+      verify,
+    });
   }
 
   /** A deployed Claw on the key `main`, which is added where it is not there. */
@@ -155,7 +177,11 @@ export class TestService implements AsyncDisposable {
 }
 
 /** Asks again and again until it is so. */
-export async function until(condition: () => Promise<boolean>, what: string, limitMs = 30_000): Promise<void> {
+export async function until(
+  condition: () => Promise<boolean>,
+  what: string,
+  limitMs = 30_000,
+): Promise<void> {
   const end = Date.now() + limitMs;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error(`Waited ${limitMs} ms in vain for ${what}.`);
@@ -165,7 +191,9 @@ export async function until(condition: () => Promise<boolean>, what: string, lim
 
 /** The engine's host as its containers reach it. */
 async function bridgeAddress(): Promise<string> {
-  const bridge = (await new Docker().getNetwork('bridge').inspect()) as { IPAM: { Config: { Gateway?: string; Subnet?: string }[] } };
+  const bridge = (await new Docker().getNetwork('bridge').inspect()) as {
+    IPAM: { Config: { Gateway?: string; Subnet?: string }[] };
+  };
   const { Gateway, Subnet } = bridge.IPAM.Config[0]!;
   return Gateway ?? Subnet!.replace(/\.0\/\d+$/, '.1');
 }

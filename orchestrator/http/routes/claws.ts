@@ -19,14 +19,19 @@ export interface ClawRouteParts {
 type Named = { Params: { name: string } };
 
 export function clawRoutes(app: FastifyInstance, { claws }: ClawRouteParts): void {
-  app.get('/claws', async (request) => ({ items: await claws.list(organisationFor(request, 'claws.read')), nextCursor: null }));
+  app.get('/claws', async (request) => ({
+    items: await claws.list(organisationFor(request, 'claws.read')),
+    nextCursor: null,
+  }));
 
   app.post('/claws', async (request, reply) => {
     const organisation = organisationFor(request, 'claws.write');
     return reply.status(201).send(await claws.create(organisation, parse(clawCreate, request.body)));
   });
 
-  app.get<Named>('/claws/:name', async (request) => claws.get(organisationFor(request, 'claws.read'), request.params.name));
+  app.get<Named>('/claws/:name', async (request) =>
+    claws.get(organisationFor(request, 'claws.read'), request.params.name),
+  );
 
   app.patch<Named>('/claws/:name', async (request) =>
     claws.patch(organisationFor(request, 'claws.write'), request.params.name, parse(clawPatch, request.body)),
@@ -37,7 +42,11 @@ export function clawRoutes(app: FastifyInstance, { claws }: ClawRouteParts): voi
     return reply.status(204).send();
   });
 
-  app.post<Named>('/claws/:name/deploy', async (request) => claws.deploy(organisationFor(request, 'claws.write'), request.params.name));
+  app.post<Named>('/claws/:name/deploy', async (request) =>
+    claws.deploy(organisationFor(request, 'claws.write'), request.params.name),
+  );
 
-  app.post<Named>('/claws/:name/stop', async (request) => claws.stop(organisationFor(request, 'claws.write'), request.params.name));
+  app.post<Named>('/claws/:name/stop', async (request) =>
+    claws.stop(organisationFor(request, 'claws.write'), request.params.name),
+  );
 }

@@ -7,7 +7,11 @@ import { parse } from '../errors.ts';
 
 export interface EventRouteParts {
   readonly events: {
-    subscribe(task: string, after: number | undefined, listener: (message: ServerMessage) => void): () => void;
+    subscribe(
+      task: string,
+      after: number | undefined,
+      listener: (message: ServerMessage) => void,
+    ): () => void;
     knows(task: string): boolean;
   };
   readonly watching: {
@@ -57,14 +61,18 @@ class Watcher {
   }
 
   async #subscribe(task: string, after: number | undefined): Promise<void> {
-    if (this.#subscriptions.size >= SUBSCRIPTIONS_LIMIT) throw new CodedError('conflict', { limit: SUBSCRIPTIONS_LIMIT });
+    if (this.#subscriptions.size >= SUBSCRIPTIONS_LIMIT)
+      throw new CodedError('conflict', { limit: SUBSCRIPTIONS_LIMIT });
     const lastWord = await this.#parts.watching.assertReadable(this.#principal, task);
     this.#unsubscribe(task);
     if (lastWord && !this.#parts.events.knows(task)) {
       this.#send({ type: 'event', task, id: (after ?? 0) + 1, event: lastWord });
       return;
     }
-    this.#subscriptions.set(task, this.#parts.events.subscribe(task, after, (message) => this.#forward(task, message)));
+    this.#subscriptions.set(
+      task,
+      this.#parts.events.subscribe(task, after, (message) => this.#forward(task, message)),
+    );
   }
 
   #forward(task: string, message: ServerMessage): void {

@@ -16,20 +16,26 @@ export interface KeyRouteParts {
 
 type Named = { Params: { name: string } };
 
-
 export function keyRoutes(app: FastifyInstance, { keys }: KeyRouteParts): void {
-  app.get('/keys', async (request) => ({ items: await keys.list(organisationFor(request, 'keys.read')), nextCursor: null }));
+  app.get('/keys', async (request) => ({
+    items: await keys.list(organisationFor(request, 'keys.read')),
+    nextCursor: null,
+  }));
 
   app.post('/keys', async (request, reply) => {
     const organisation = organisationFor(request, 'keys.write');
     return reply.status(201).send(await keys.add(organisation, parse(keyCreate, request.body)));
   });
 
-  app.get<Named>('/keys/:name', async (request) => keys.get(organisationFor(request, 'keys.read'), request.params.name));
+  app.get<Named>('/keys/:name', async (request) =>
+    keys.get(organisationFor(request, 'keys.read'), request.params.name),
+  );
 
   app.post<Named>('/keys/:name/rotate', async (request) =>
     keys.rotate(organisationFor(request, 'keys.write'), request.params.name, parse(keyRotate, request.body)),
   );
 
-  app.post<Named>('/keys/:name/revoke', async (request) => keys.revoke(organisationFor(request, 'keys.write'), request.params.name));
+  app.post<Named>('/keys/:name/revoke', async (request) =>
+    keys.revoke(organisationFor(request, 'keys.write'), request.params.name),
+  );
 }

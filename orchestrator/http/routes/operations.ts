@@ -13,5 +13,7 @@ export function operationRoutes(app: FastifyInstance, { readiness, metrics }: Op
     const answer = await readiness.check();
     return reply.status(answer.ready ? 200 : 503).send(answer);
   });
-  app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.metrics()));
+  app.get('/metrics', async (_request, reply) =>
+    reply.type(metrics.contentType).send(await metrics.metrics()),
+  );
 }

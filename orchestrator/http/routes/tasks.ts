@@ -7,8 +7,16 @@ import { organisationFor } from '../principal.ts';
 
 export interface TaskRouteParts {
   readonly tasks: {
-    create(organisation: string, claw: string, task: z.output<typeof taskCreate>, idempotencyKey: string | undefined): Promise<TaskReply>;
-    list(organisation: string, query: z.output<typeof taskList>): Promise<{ items: readonly TaskView[]; nextCursor: string | null }>;
+    create(
+      organisation: string,
+      claw: string,
+      task: z.output<typeof taskCreate>,
+      idempotencyKey: string | undefined,
+    ): Promise<TaskReply>;
+    list(
+      organisation: string,
+      query: z.output<typeof taskList>,
+    ): Promise<{ items: readonly TaskView[]; nextCursor: string | null }>;
     get(organisation: string, id: string): Promise<TaskReply>;
     result(organisation: string, id: string): Promise<ResultReply>;
     cancel(organisation: string, id: string): Promise<TaskReply>;
@@ -19,12 +27,18 @@ export function taskRoutes(app: FastifyInstance, { tasks }: TaskRouteParts): voi
   app.post<{ Params: { name: string } }>('/claws/:name/tasks', async (request, reply) => {
     const organisation = organisationFor(request, 'claws.run');
     const key = idempotencyKey(request.headers['idempotency-key']);
-    return reply.status(202).send(await tasks.create(organisation, request.params.name, parse(taskCreate, request.body), key));
+    return reply
+      .status(202)
+      .send(await tasks.create(organisation, request.params.name, parse(taskCreate, request.body), key));
   });
 
-  app.get('/tasks', async (request) => tasks.list(organisationFor(request, 'tasks.read'), parse(taskList, request.query)));
+  app.get('/tasks', async (request) =>
+    tasks.list(organisationFor(request, 'tasks.read'), parse(taskList, request.query)),
+  );
 
-  app.get<{ Params: { id: string } }>('/tasks/:id', async (request) => tasks.get(organisationFor(request, 'tasks.read'), request.params.id));
+  app.get<{ Params: { id: string } }>('/tasks/:id', async (request) =>
+    tasks.get(organisationFor(request, 'tasks.read'), request.params.id),
+  );
 
   app.get<{ Params: { id: string } }>('/tasks/:id/result', async (request) =>
     tasks.result(organisationFor(request, 'tasks.read'), request.params.id),
@@ -38,5 +52,7 @@ export function taskRoutes(app: FastifyInstance, { tasks }: TaskRouteParts): voi
 function idempotencyKey(header: string | string[] | undefined): string | undefined {
   if (header === undefined) return undefined;
   if (typeof header === 'string' && /^[\x21-\x7e]{1,255}$/.test(header)) return header;
-  throw new CodedError('request_invalid', { fields: [{ field: 'Idempotency-Key', problem: '1 to 255 printable ASCII characters' }] });
+  throw new CodedError('request_invalid', {
+    fields: [{ field: 'Idempotency-Key', problem: '1 to 255 printable ASCII characters' }],
+  });
 }

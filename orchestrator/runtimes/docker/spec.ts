@@ -36,6 +36,12 @@ export const gateName = (install: string): string => `clawcage-gate-${checkedNam
 /** The volume with the gate's socket has the name of the gate. */
 export const gateVolume = gateName;
 
+/**
+ * No core dumps: one byte, not none. Where the kernel hands dumps to a program (`core_pattern` with a pipe: apport, systemd-coredump) it
+ * does not heed a limit of 0, and takes 1 as the order to drop the dump (do_coredump in fs/coredump.c).
+ */
+const NO_CORE = { Name: 'core', Soft: 1, Hard: 1 };
+
 /** What every container of ours has: no way to more rights, no core dumps, no helper of the engine as PID 1. */
 const confined = {
   ReadonlyRootfs: true,
@@ -78,7 +84,7 @@ export function cageOptions(spec: CageSpec, install: string): CreateOptions {
       NanoCpus: Math.round(cpus * 1e9),
       PidsLimit: pids,
       Ulimits: [
-        { Name: 'core', Soft: 0, Hard: 0 },
+        NO_CORE,
         { Name: 'nofile', Soft: 4096, Hard: 4096 },
       ],
       LogConfig: { Type: 'none', Config: {} },
@@ -135,7 +141,7 @@ function gateWithoutPort(spec: GateSpec): CreateOptions {
       MemorySwap: GATE_MEMORY_BYTES,
       PidsLimit: 128,
       // Open files: whatever the engine gives; asking for more than its own limit keeps the container from starting.
-      Ulimits: [{ Name: 'core', Soft: 0, Hard: 0 }],
+      Ulimits: [NO_CORE],
       // The gate's log carries ids and counts only; bounded, and kept for who looks into a failure.
       LogConfig: { Type: 'local', Config: { 'max-size': '5m', 'max-file': '2' } },
       RestartPolicy: { Name: 'always' },

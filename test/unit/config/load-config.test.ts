@@ -22,23 +22,31 @@ describe('the configuration', () => {
   });
 
   it('refuses an unknown variable and names the nearest', () => {
-    expect(problemsOf({ CLAWCAGE_PROT: '1' })).toEqual(['CLAWCAGE_PROT is not known; did you mean CLAWCAGE_PORT?']);
+    expect(problemsOf({ CLAWCAGE_PROT: '1' })).toEqual([
+      'CLAWCAGE_PROT is not known; did you mean CLAWCAGE_PORT?',
+    ]);
   });
 
   it("ignores what Kubernetes injects for a Service of the product's name", () => {
-    const env = { CLAWCAGE_PORT: 'tcp://10.0.0.1:4180', CLAWCAGE_SERVICE_HOST: '10.0.0.1', CLAWCAGE_SERVICE_PORT: '4180', CLAWCAGE_GATE_PORT: 'tcp://10.0.0.2:1' };
+    const env = {
+      CLAWCAGE_PORT: 'tcp://10.0.0.1:4180',
+      CLAWCAGE_SERVICE_HOST: '10.0.0.1',
+      CLAWCAGE_SERVICE_PORT: '4180',
+      CLAWCAGE_GATE_PORT: 'tcp://10.0.0.2:1',
+    };
     expect(loadConfig(env).http.port).toBe(4180);
   });
 
   it('splits the allowed hosts and refuses one without a port', () => {
-    expect(loadConfig({ CLAWCAGE_GATE_ALLOW_HOSTS: 'host.docker.internal:9443, 10.0.0.5:8000' }).gateAllowHosts).toEqual([
-      'host.docker.internal:9443',
-      '10.0.0.5:8000',
-    ]);
+    expect(
+      loadConfig({ CLAWCAGE_GATE_ALLOW_HOSTS: 'host.docker.internal:9443, 10.0.0.5:8000' }).gateAllowHosts,
+    ).toEqual(['host.docker.internal:9443', '10.0.0.5:8000']);
     expect(problemsOf({ CLAWCAGE_GATE_ALLOW_HOSTS: 'example.org' })).toHaveLength(1);
   });
 
   it('says every variable that is wrong at once', () => {
-    expect(problemsOf({ CLAWCAGE_PORT: 'x', CLAWCAGE_REDIS_URL: 'http://a', CLAWCAGE_MAX_CAGES: '0' })).toHaveLength(3);
+    expect(
+      problemsOf({ CLAWCAGE_PORT: 'x', CLAWCAGE_REDIS_URL: 'http://a', CLAWCAGE_MAX_CAGES: '0' }),
+    ).toHaveLength(3);
   });
 });

@@ -4,8 +4,11 @@ import { EventHub } from '../../../orchestrator/events/event-hub.ts';
 
 const text = (value: string) => ({ kind: 'text', text: value }) as const;
 const textsOf = (messages: ServerMessage[]): string[] =>
-  messages.flatMap((message) => (message.type === 'event' && message.event.kind === 'text' ? [message.event.text] : []));
-const idOf = (message: ServerMessage | undefined): number => (message?.type === 'event' ? message.id : Number.NaN);
+  messages.flatMap((message) =>
+    message.type === 'event' && message.event.kind === 'text' ? [message.event.text] : [],
+  );
+const idOf = (message: ServerMessage | undefined): number =>
+  message?.type === 'event' ? message.id : Number.NaN;
 
 describe('live events', () => {
   it('reach a subscriber in order, from before and after it came', () => {

@@ -84,7 +84,7 @@ describe('the options of a cage', () => {
     });
     expect(limited.Tmpfs?.['/work']).toBe('rw,exec,nosuid,nodev,size=1048576,mode=0700,uid=10001,gid=10001');
     expect(limited.Tmpfs?.['/tmp']).toContain('size=524288,mode=1777');
-    expect(limited.Ulimits).toContainEqual({ Name: 'core', Soft: 0, Hard: 0 });
+    expect(limited.Ulimits).toContainEqual({ Name: 'core', Soft: 1, Hard: 1 });
   });
 
   test('name and label it by installation and cage', () => {

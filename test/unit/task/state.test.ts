@@ -24,7 +24,11 @@ describe('the states of a task', () => {
   });
 
   it('say whether a refused step came after the end or was never there', () => {
-    expect(() => assertTransition('succeeded', 'running')).toThrow(expect.objectContaining({ code: 'task_final' }));
-    expect(() => assertTransition('queued', 'running')).toThrow(expect.objectContaining({ code: 'task_transition' }));
+    expect(() => assertTransition('succeeded', 'running')).toThrow(
+      expect.objectContaining({ code: 'task_final' }),
+    );
+    expect(() => assertTransition('queued', 'running')).toThrow(
+      expect.objectContaining({ code: 'task_transition' }),
+    );
   });
 });
