@@ -83,10 +83,8 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
   }) as unknown as [Store, RedisService, StartedRuntime];
 
   const organisation = (await store.organisations.first()).id;
-  const vault = new Vault({
-    keks: await FileKeks.open(join(home.path, 'kek')),
-    shredding: await FileShreddingKeys.open(join(home.path, 'shred')),
-  });
+  const shredding = await FileShreddingKeys.open(join(home.path, 'shred'));
+  const vault = new Vault({ keks: await FileKeks.open(join(home.path, 'kek')), shredding });
   const telemetry = new Telemetry();
   const events = new EventHub();
   const lastRunId = await store.settings.get(RUN_ID);
@@ -182,6 +180,7 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
   const reconciler = new Reconciler({
     store,
     vault,
+    shredding,
     keeper,
     runs,
     spares,

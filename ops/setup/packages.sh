@@ -55,6 +55,7 @@ find_missing() {
   fi
   if [ -n "$for_tests" ]; then
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || want initdb postgresql 'PostgreSQL 15 or later'
+    want chromium chromium 'Chromium'
     want promtool prometheus 'promtool of Prometheus'
     want docker-registry docker-registry 'the Docker registry server'
   fi

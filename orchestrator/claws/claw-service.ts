@@ -101,14 +101,14 @@ export class ClawService {
     return this.#view(row);
   }
 
-  /** Stops it, cancels what waits, and frees its name; counts are kept. */
+  /** Stops it, cancels what waits, and frees its name; counts are kept. The row goes first: after it no task is accepted. */
   async remove(organisation: string, name: string): Promise<void> {
-    const { store, tasks, telemetry } = this.#parts;
+    const { store, tasks, spares, telemetry } = this.#parts;
     const claw = await this.#claw(organisation, name);
-    await this.stop(organisation, name);
+    await store.claws.delete(organisation, claw.id);
+    await spares.drain({ organisation, claw: claw.id });
     for (const task of await store.tasks.nonFinalOf(organisation, claw.id))
       await tasks.stopTask(task, 'cancelled', { reason: 'the Claw was deleted' });
-    await store.claws.delete(organisation, claw.id);
     telemetry.clawDeleted(claw.id);
   }
 
@@ -141,6 +141,9 @@ export class ClawService {
   }
 }
 
-export function clawView({ organisation: _organisation, createdAt, updatedAt, ...claw }: ClawRow, key: string): ClawView {
+export function clawView(
+  { organisation: _organisation, createdAt, updatedAt, ...claw }: ClawRow,
+  key: string,
+): ClawView {
   return { ...claw, key, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() };
 }

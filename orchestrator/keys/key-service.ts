@@ -26,7 +26,8 @@ export class KeyService {
   /** `name_taken`, `key_plaintext_endpoint`, and with `verify` what the provider said: see KeyCheck. Nothing is kept where it fails. */
   async add(organisation: string, given: z.output<typeof keyCreate>): Promise<KeyView> {
     const { keys, vault } = this.#parts;
-    if (await keys.byName(organisation, given.name)) throw new CodedError('name_taken', { key: given.name });
+    if ((await keys.byName(organisation, given.name))?.state === 'active')
+      throw new CodedError('name_taken', { key: given.name });
     this.#refusePlaintext(given.baseUrl);
     using secret = Secret.fromText(given.secret);
     const endpoint: Endpoint = { baseUrl: given.baseUrl, ca: given.ca ?? null };

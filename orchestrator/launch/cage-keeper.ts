@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import { CodedError } from '#errors/coded-error.ts';
 import type { Bootstrap } from '#protocol/bootstrap.ts';
 import { LINK_SECRET_BYTES } from '#protocol/link-tls.ts';
 import { DEFAULT_RESOURCES, type Runtime } from '#runtime/runtime.ts';
-import { Secret } from '#secret/secret.ts';
+import { offHeap, Secret } from '#secret/secret.ts';
 import type { Vault } from '#vault/vault.ts';
 import type { CapabilityIssuer } from '../link/capabilities.ts';
 import { dialLink } from '../link/dial-link.ts';
@@ -62,7 +62,7 @@ export class CageKeeper {
     this.#opening++;
     const cageId = cages.newId();
     try {
-      using linkSecret = new Secret(randomBytes(LINK_SECRET_BYTES));
+      using linkSecret = new Secret(randomFillSync(offHeap(LINK_SECRET_BYTES)));
       const linkSecretRecord = await vault.sealLink(
         { organisation: owner.organisation, cage: cageId },
         linkSecret,

@@ -13,6 +13,7 @@ import type { Adoption } from './adoption.ts';
 interface Parts {
   readonly store: Store;
   readonly vault: Vault;
+  readonly shredding: { list(): Promise<readonly { readonly id: string; readonly madeAtMs: number }[]> };
   readonly runtime: Runtime;
   readonly keeper: CageKeeper;
   readonly runs: Runs;
@@ -27,6 +28,8 @@ interface Parts {
 
 /** A container without a row may be one whose row is just being written by a start that was cut off: it gets this long. */
 const GRACE_MS = 60_000;
+/** A shredding key is made before its task's row. */
+const SHRED_GRACE_MS = 10 * 60_000;
 
 /**
  * Compares what should be (rows) with what is (jobs, cages) and mends the difference, again and again:
@@ -61,6 +64,7 @@ export class Reconciler {
       cages: () => this.#sweepCages(),
       tasks: () => this.#wake(),
       results: () => this.#sweepResults(),
+      'shredding keys': () => this.#sweepShreddingKeys(),
     };
     for (const [part, work] of Object.entries(parts)) {
       if (this.#stop.signal.aborted) return;
@@ -128,6 +132,16 @@ export class Reconciler {
       await vault.shred(id);
       await store.tasks.clearResult(organisation, id);
     }
+  }
+
+  /** Keys of tasks that hold nothing any more: a crash came between the two steps of sealing, or of ending. */
+  async #sweepShreddingKeys(): Promise<void> {
+    const { store, vault, shredding } = this.#parts;
+    const old = (await shredding.list())
+      .filter((key) => Date.now() - key.madeAtMs > SHRED_GRACE_MS)
+      .map((key) => key.id);
+    const needed = await store.tasks.holdingContent(old);
+    for (const id of old) if (!needed.has(id)) await vault.shred(id);
   }
 
   async #watchEnds(): Promise<void> {

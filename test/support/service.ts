@@ -40,8 +40,13 @@ export class TestService implements AsyncDisposable {
       CLAWCAGE_GATE_ALLOW_HOSTS: `host.docker.internal:${provider.port}`,
       ...env,
     });
-    await service.up();
-    return service;
+    try {
+      await service.up();
+      return service;
+    } catch (error) {
+      await service[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   get url(): string {

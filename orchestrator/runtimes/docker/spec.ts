@@ -34,7 +34,7 @@ export const cageName = (install: string, cageId: string): string =>
   `clawcage-${checkedName('install', install)}-${checkedName('cageId', cageId)}`;
 export const gateName = (install: string): string => `clawcage-gate-${checkedName('install', install)}`;
 /** The volume with the gate's socket has the name of the gate. */
-export const gateVolume = gateName;
+export const gateVolume = (install: string): string => gateName(install);
 
 /**
  * No core dumps: one byte, not none. Where the kernel hands dumps to a program (`core_pattern` with a pipe: apport, systemd-coredump) it
@@ -83,10 +83,7 @@ export function cageOptions(spec: CageSpec, install: string): CreateOptions {
       MemorySwap: memoryBytes,
       NanoCpus: Math.round(cpus * 1e9),
       PidsLimit: pids,
-      Ulimits: [
-        NO_CORE,
-        { Name: 'nofile', Soft: 4096, Hard: 4096 },
-      ],
+      Ulimits: [NO_CORE, { Name: 'nofile', Soft: 4096, Hard: 4096 }],
       LogConfig: { Type: 'none', Config: {} },
       RestartPolicy: { Name: 'no' },
       Tmpfs: { '/work': tmpfs(workBytes, '0700'), '/tmp': tmpfs(tmpBytes, '1777') },

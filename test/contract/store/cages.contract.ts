@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Subject } from './store.contract.ts';
+import type { Subject } from './subject.ts';
 
 export function cagesContract(subject: () => Subject): void {
   const warm = async () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { LedgerEntry } from '../../../orchestrator/store/ledger-store.ts';
-import type { Subject } from './store.contract.ts';
+import type { Subject } from './subject.ts';
 
 const NOTHING = {
   requests: 0,

@@ -1,23 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Store } from '../../../orchestrator/store/store.ts';
 import { newTenant, type Tenant } from '../../support/store-rows.ts';
 import { cagesContract } from './cages.contract.ts';
 import { ledgerContract } from './ledger.contract.ts';
+import type { Opened, Subject } from './subject.ts';
 import { tasksContract } from './tasks.contract.ts';
-
-export interface Opened {
-  readonly store: Store;
-  /** The same rows as another process sees them, where the database takes more than one; else the same store. */
-  readonly other: Store;
-  close(): Promise<void>;
-}
-
-export interface Subject {
-  readonly store: Store;
-  readonly other: Store;
-  readonly tenant: Tenant;
-}
 
 /** What every database promises. */
 export function storeContract(open: () => Promise<Opened>): void {

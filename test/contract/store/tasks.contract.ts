@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { TASK_STATES, isFinal, mayGo, type TaskState } from '#task/state.ts';
 import { newTenant } from '../../support/store-rows.ts';
-import type { Subject } from './store.contract.ts';
+import type { Subject } from './subject.ts';
 
 const HOUR = 3600_000;
 
