@@ -17,10 +17,10 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       kind('unit', 10, true),
-      kind('contract', 60, false),
+      kind('contract', 60, true),
       kind('integration', 60, false),
       kind('attack', 120, false),
-      kind('e2e', 180, false),
+      kind('e2e', 180, true),
     ],
   },
 });

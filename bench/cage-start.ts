@@ -3,6 +3,8 @@ import { parseArgs } from 'node:util';
 import Docker from 'dockerode';
 import type { Bootstrap } from '#protocol/bootstrap.ts';
 import { type CapabilityClaims, signCapability } from '#protocol/capability.ts';
+import type { StartMessage } from '#protocol/link-messages.ts';
+import { KEY_INFO, seal } from '#sealing/seal.ts';
 import { DEFAULT_RESOURCES } from '#runtime/runtime.ts';
 import { Secret } from '#secret/secret.ts';
 import { imageTags } from '../ops/image-tags.ts';
@@ -10,8 +12,8 @@ import { dialLink } from '../orchestrator/link/dial-link.ts';
 import { DockerRuntime } from '../orchestrator/runtimes/docker/index.ts';
 
 /**
- * A cold start of a cage against a bare create and start of the same image, in turns in the same run, so that both meet
- * the same engine: until the engine says that it runs, and until the warden's hello has come over the link.
+ * Starts of an attempt against a bare create and start of the same image without a network, in turns in the same run, so that both meet the
+ * same engine. Cold: from nothing until the agent's process runs; warm: from the key that is to be sealed to a waiting cage until then.
  *
  *     node bench/cage-start.ts [--rounds 15] [--cage IMAGE] [--gate IMAGE]
  */
@@ -33,6 +35,8 @@ const runtime = new DockerRuntime({
 const bare: number[] = [];
 const running: number[] = [];
 const hello: number[] = [];
+const cold: number[] = [];
+const warm: number[] = [];
 try {
   await runtime.prepare();
   // The first of each warms the engine's caches and does not count.
@@ -42,10 +46,14 @@ try {
     bare.push(bareMs);
     running.push(caged.runningMs);
     hello.push(caged.helloMs);
+    cold.push(caged.startedMs);
+    warm.push(caged.startedMs - caged.helloMs);
   }
   print('bare create + start', bare);
   print('cage running', running);
   print('cage said hello', hello);
+  print('cold start', cold);
+  print('warm start', warm);
 } finally {
   for (const { cageId } of await runtime.list()) await runtime.destroy(cageId);
   await runtime.teardown();
@@ -58,6 +66,7 @@ async function bareStart(): Promise<number> {
     Image: images.cage,
     OpenStdin: true,
     Labels: { 'clawcage.install': install },
+    HostConfig: { NetworkMode: 'none' },
   });
   try {
     await container.start();
@@ -67,7 +76,9 @@ async function bareStart(): Promise<number> {
   }
 }
 
-async function cagedStart(cageId: string): Promise<{ runningMs: number; helloMs: number }> {
+async function cagedStart(
+  cageId: string,
+): Promise<{ runningMs: number; helloMs: number; startedMs: number }> {
   const linkSecret = randomBytes(32);
   const { controller, cage: gate } = runtime.gate();
   const bootstrap: Bootstrap = {
@@ -84,6 +95,7 @@ async function cagedStart(cageId: string): Promise<{ runningMs: number; helloMs:
     Buffer.from(JSON.stringify(bootstrap)),
   );
   const runningMs = performance.now() - start;
+  const agentRuns = Promise.withResolvers<void>();
   try {
     const link = await dialLink({
       gate: controller,
@@ -92,15 +104,37 @@ async function cagedStart(cageId: string): Promise<{ runningMs: number; helloMs:
       cageId,
       epoch: 1,
       lastSeq: 0,
-      onMessage: async () => undefined,
+      onMessage: async (message) => {
+        if (message.type === 'started') agentRuns.resolve();
+        if (message.type === 'result') agentRuns.reject(new Error(`the cage failed: ${message.error?.code}`));
+      },
       signal: AbortSignal.timeout(30_000),
     });
     const helloMs = performance.now() - start;
+    link.send(await startOf(cageId, link.hello.meterPublicKey));
+    await agentRuns.promise;
+    const startedMs = performance.now() - start;
     await link.close();
-    return { runningMs, helloMs };
+    return { runningMs, helloMs, startedMs };
   } finally {
     await runtime.destroy(cageId);
   }
+}
+
+/** A task whose model calls go nowhere: what counts is how soon it begins. */
+async function startOf(cageId: string, meterPublicKey: string): Promise<StartMessage> {
+  const key = Secret.fromText('sk-bench-0123456789');
+  return {
+    type: 'start',
+    taskId: cageId,
+    epoch: 1,
+    deadlineMs: 60_000,
+    input: { text: 'nothing', files: [] },
+    claw: { name: 'bench', model: 'gpt-4o', instructions: '', maxSteps: 1 },
+    caps: { permitWaitMs: 1000 },
+    provider: { baseUrl: 'https://provider.invalid/v1', capability: capability(cageId, 'meter') },
+    sealedKey: await seal(meterPublicKey, key, KEY_INFO, `${cageId}:1`),
+  };
 }
 
 function capability(cage: string, role: CapabilityClaims['role']): string {
