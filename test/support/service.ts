@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import Docker from 'dockerode';
 import type { ClawCreate, ResultReply, TaskCreate, TaskReply, TaskView } from '#protocol/api.ts';
+import { bridgeAddress } from '../../cli/demo/bridge-address.ts';
 import type { Call } from '../../provider-sim/books.ts';
 import { removeInstall } from './docker.ts';
 import { startTestProvider, type TestProvider } from './provider.ts';
@@ -35,7 +36,7 @@ export class TestService implements AsyncDisposable {
   }
 
   static async start(env: Record<string, string> = {}): Promise<TestService> {
-    const provider = await startTestProvider({ hosts: ['127.0.0.1', await bridgeAddress()] });
+    const provider = await startTestProvider({ hosts: ['127.0.0.1', (await bridgeAddress(process.env))!] });
     const service = new TestService(provider, {
       CLAWCAGE_GATE_ALLOW_HOSTS: `host.docker.internal:${provider.port}`,
       ...env,
@@ -192,13 +193,4 @@ export async function until(
     if (Date.now() > end) throw new Error(`Waited ${limitMs} ms in vain for ${what}.`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
-}
-
-/** The engine's host as its containers reach it. */
-async function bridgeAddress(): Promise<string> {
-  const bridge = (await new Docker().getNetwork('bridge').inspect()) as {
-    IPAM: { Config: { Gateway?: string; Subnet?: string }[] };
-  };
-  const { Gateway, Subnet } = bridge.IPAM.Config[0]!;
-  return Gateway ?? Subnet!.replace(/\.0\/\d+$/, '.1');
 }
