@@ -1,15 +1,15 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import { setTimeout } from 'node:timers/promises';
+import { ROOT } from './image-tags.ts';
 import { engine } from './images/engine.ts';
 
 // Takes away what this installation made, and nothing else: its service, what bears its label on the engine, the images of
 // ClawCage that nobody else's containers use, and after a question its home. YES=1 answers the question; without a terminal
 // and without an answer the home stays.
 
-const STOP_MS = 15_000;
 const home = resolve(process.env['CLAWCAGE_HOME'] || join(homedir(), '.clawcage'));
 
 function readIfThere(file: string): string | undefined {
@@ -20,28 +20,13 @@ function readIfThere(file: string): string | undefined {
   }
 }
 
-/** Whether the process is there and, as far as the machine can tell, a ClawCage: a pid may have gone to another program. */
-function isOurs(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  const line = readIfThere(`/proc/${pid}/cmdline`);
-  return line === undefined || /\b(cli|orchestrator)\/main\.ts\b/.test(line);
-}
-
-async function stopService(): Promise<void> {
-  const pid = Number(readIfThere(join(home, 'clawcage.pid')));
-  if (!Number.isInteger(pid) || pid <= 1 || !isOurs(pid)) return;
-  process.kill(pid, 'SIGTERM');
-  const deadline = Date.now() + STOP_MS;
-  while (isOurs(pid)) {
-    if (Date.now() > deadline)
-      throw new Error(`The service (process ${pid}) does not stop: end it, then try again.`);
-    await setTimeout(100);
-  }
-  console.log(`stopped the service (process ${pid})`);
+/** The service, its cages and the demo's simulator, by the command that knows them; where nothing runs it says so. */
+function stopService(): void {
+  const { status } = spawnSync(process.execPath, [join(ROOT, 'cli/main.ts'), 'down', '--cages'], {
+    stdio: 'inherit',
+    env: { ...process.env, CLAWCAGE_HOME: home },
+  });
+  if (status !== 0) throw new Error('The service does not stop: end it, then try again.');
 }
 
 /** Removes each; one that is gone already is no matter, one that the engine keeps is named. */
@@ -111,7 +96,7 @@ async function mayRemoveHome(): Promise<boolean> {
 }
 
 async function uninstall(): Promise<void> {
-  await stopService();
+  if (existsSync(home)) stopService();
   const install = readIfThere(join(home, 'install-id'));
   if (install) await removeFromEngine(install);
   else console.log(`${home} has no installation: no containers to remove`);
