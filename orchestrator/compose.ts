@@ -186,6 +186,7 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     spares,
     dispatcher,
     adoption,
+    isLaunching: (task) => launcher.isLaunching(task),
     events,
     organisation,
     log,

@@ -44,10 +44,12 @@ export class CallDesk {
     if (this.#asking.has(request.callId)) return;
     const asking = new AbortController();
     this.#asking.set(request.callId, asking);
-    void this.#decide(request, asking.signal).then((answer) => {
-      this.#asking.delete(request.callId);
-      if (!asking.signal.aborted) reply({ type: 'permit', callId: request.callId, ...answer });
-    });
+    this.#decide(request, asking.signal)
+      .then((answer) => {
+        this.#asking.delete(request.callId);
+        if (!asking.signal.aborted) reply({ type: 'permit', callId: request.callId, ...answer });
+      })
+      .catch((error: unknown) => this.#failed(request.callId, error));
   }
 
   abandon(callId: string): void {
@@ -56,9 +58,10 @@ export class CallDesk {
 
   /** Not waited for: what is never booked counts longer, not less. */
   sent({ callId, agoMs }: Sent): void {
-    void this.#parts.limiter
+    this.#parts.limiter
       .sent(this.#ref(callId), agoMs)
-      .then(({ overrunTokens }) => this.#overrun(callId, overrunTokens));
+      .then(({ overrunTokens }) => this.#overrun(callId, overrunTokens))
+      .catch((error: unknown) => this.#failed(callId, error));
   }
 
   /** The ledger before the acknowledgement; the limiter in its own time, since an entry that is never settled stands with its whole reservation. */
@@ -92,9 +95,10 @@ export class CallDesk {
       telemetry.permitReturned({ claw: attempt.claw, reservedTokens });
     }
     if (charge === 'full') return;
-    void limiter
+    limiter
       .settle(this.#ref(callId), { tokens: usage?.totalTokens ?? 0, requests: charge === 'none' ? 0 : 1 })
-      .then(({ overrunTokens }) => this.#overrun(callId, overrunTokens));
+      .then(({ overrunTokens }) => this.#overrun(callId, overrunTokens))
+      .catch((error: unknown) => this.#failed(callId, error));
   }
 
   /** Waiting requests are let go; permits that were given stay counted. */
@@ -109,7 +113,11 @@ export class CallDesk {
   ): Promise<Pick<Extract<ToCage, { type: 'permit' }>, 'decision'>> {
     const { attempt, limiter, telemetry } = this.#parts;
     const began = performance.now();
-    const tell = setTimeout(() => this.#parts.onWaiting(true), TELL_AFTER_MS);
+    let told = false;
+    const tell = setTimeout(() => {
+      told = true;
+      this.#parts.onWaiting(true);
+    }, TELL_AFTER_MS);
     try {
       const caps = await this.#parts.caps();
       const granted = await limiter.permit(
@@ -141,13 +149,18 @@ export class CallDesk {
       return { decision: { granted: false, error: error.toBody() as never, ...retryAfter(error) } };
     } finally {
       clearTimeout(tell);
-      this.#parts.onWaiting(false);
+      if (told) this.#parts.onWaiting(false);
     }
   }
 
   #ref(callId: string): CallRef {
     const { organisation, task, epoch } = this.#parts.attempt;
     return { organisation, task, epoch, callId };
+  }
+
+  /** A call that could not be booked or answered counts with its whole reservation: no more is lost than room. */
+  #failed(callId: string, error: unknown): void {
+    this.#parts.log.warn({ call: callId, code: toCodedError(error).code }, 'a call could not be booked');
   }
 
   #overrun(callId: string, tokens: number): void {

@@ -51,6 +51,7 @@ export class Launcher {
   readonly #parts: LaunchParts;
   /** Claims of one Claw go one after the other, so that two cannot take its last place. */
   readonly #claiming = new Map<string, Promise<unknown>>();
+  readonly #launching = new Set<string>();
 
   constructor(parts: LaunchParts) {
     this.#parts = parts;
@@ -58,8 +59,21 @@ export class Launcher {
 
   /** What a job does. Deals with every failure: a job that fails would only be delivered again. */
   async launch(dispatch: Dispatch): Promise<void> {
-    const claimed = await this.#claim(dispatch);
-    if (!claimed) return;
+    this.#launching.add(dispatch.task);
+    try {
+      const claimed = await this.#claim(dispatch);
+      if (claimed) await this.#begin(claimed);
+    } finally {
+      this.#launching.delete(dispatch.task);
+    }
+  }
+
+  /** Whether this process is launching the task: it is then nobody's to take over. */
+  isLaunching(task: string): boolean {
+    return this.#launching.has(task);
+  }
+
+  async #begin(claimed: Claimed): Promise<void> {
     try {
       const cage = await this.#obtainCage(claimed);
       await this.#handOver(claimed, cage);
@@ -88,12 +102,12 @@ export class Launcher {
 
   /** Why a task cannot start now; it is dispatched again when that may have changed. */
   async #whyWait(task: TaskRow, claw: ClawRow | undefined): Promise<string | undefined> {
-    const { store, keeper } = this.#parts;
+    const { store, keeper, spares } = this.#parts;
     if (claw?.state !== 'deployed') return 'claw stopped';
     if ((await store.tasks.countActive(task.organisation, claw.id)) >= claw.concurrency) return 'concurrency';
-    const spares = await store.cages.warmOf(task.organisation, claw.id);
-    if (spares.length === 0 && keeper.full) return 'a place for its cage';
-    return undefined;
+    const own = await store.cages.warmOf(task.organisation, claw.id);
+    if (own.length > 0 || !keeper.full || (await spares.giveUpOne(task.organisation))) return undefined;
+    return 'a place for its cage';
   }
 
   async #obtainCage({ task, claw }: Claimed): Promise<LiveCage> {

@@ -64,7 +64,7 @@ export class TaskRun {
     } catch {
       // The link is down: the backstop ends the cage.
     }
-    this.#backstop = setTimeout(() => void this.end({ state: reason, error }), BACKSTOP_MS);
+    this.#backstop = setTimeout(() => this.#endSurely({ state: reason, error }), BACKSTOP_MS);
   }
 
   /** The cage is gone, or of no more use. */
@@ -74,8 +74,18 @@ export class TaskRun {
 
   /** The first outcome counts; later ones wait for it to be written. */
   end(outcome: Outcome): Promise<void> {
-    this.#ended ??= this.#end(outcome);
+    this.#ended ??= this.#end(outcome).catch((error: unknown) => {
+      this.#ended = undefined;
+      throw error;
+    });
     return this.#ended;
+  }
+
+  /** Where the store cannot take the outcome now, again until it can. */
+  #endSurely(outcome: Outcome): void {
+    this.end(outcome).catch(() => {
+      this.#backstop = setTimeout(() => this.#endSurely(outcome), BACKSTOP_MS);
+    });
   }
 
   /** Lets go without an outcome: the cage runs on for the next orchestrator. */

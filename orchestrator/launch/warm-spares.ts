@@ -51,6 +51,15 @@ export class WarmSpares {
     });
   }
 
+  /** Gives up one spare, whosever it is, for a task that finds no place; false where there is none. */
+  async giveUpOne(organisation: string): Promise<boolean> {
+    const { cages, keeper } = this.#parts;
+    const spare = (await cages.list(organisation)).find((row) => row.state === 'warm');
+    if (!spare) return false;
+    await keeper.end(organisation, spare.id);
+    return true;
+  }
+
   /** Ends the spares of a Claw. */
   async drain(owner: CageOwner & { claw: string }): Promise<void> {
     const { cages, keeper } = this.#parts;

@@ -56,6 +56,11 @@ export class Adoption {
     await this.retry();
   }
 
+  /** An attempt that nobody listens to, and nobody is launching. */
+  add(task: string): void {
+    this.#left.add(task);
+  }
+
   /** Those that could not be taken over before. */
   async retry(): Promise<void> {
     await Promise.all([...this.#left].map((task) => this.#takeOverTask(task)));

@@ -20,6 +20,7 @@ interface Parts {
   readonly spares: WarmSpares;
   readonly dispatcher: Dispatcher;
   readonly adoption: Adoption;
+  readonly isLaunching: (task: string) => boolean;
   readonly events: EventHub;
   readonly organisation: string;
   readonly everyMs: number;
@@ -60,7 +61,7 @@ export class Reconciler {
   async round(): Promise<void> {
     const parts: Record<string, () => Promise<void>> = {
       gate: () => this.#keepGate(),
-      attempts: () => this.#parts.adoption.retry(),
+      attempts: () => this.#mendAttempts(),
       cages: () => this.#sweepCages(),
       tasks: () => this.#wake(),
       results: () => this.#sweepResults(),
@@ -109,6 +110,15 @@ export class Reconciler {
     }
   }
 
+  /** An attempt whose launch was cut off half-way is taken over or given up like one of an earlier start. */
+  async #mendAttempts(): Promise<void> {
+    const { store, runs, adoption, organisation, isLaunching } = this.#parts;
+    for (const { id, state } of await store.tasks.nonFinal(organisation)) {
+      if (state !== 'queued' && !runs.get(id) && !isLaunching(id)) adoption.add(id);
+    }
+    await adoption.retry();
+  }
+
   /** A cage that ended, or is no longer there, although nobody wanted it to. */
   async #lost(cageId: string, details?: Record<string, unknown>): Promise<void> {
     const { runs, keeper, organisation } = this.#parts;
@@ -148,7 +158,13 @@ export class Reconciler {
     const { runtime, log } = this.#parts;
     try {
       for await (const ended of runtime.events(this.#stop.signal)) {
-        await this.#lost(ended.cageId, { exitCode: ended.exitCode, outOfMemory: ended.outOfMemory });
+        const details = { exitCode: ended.exitCode, outOfMemory: ended.outOfMemory };
+        await this.#lost(ended.cageId, details).catch((error: unknown) => {
+          log.warn(
+            { cage: ended.cageId, code: toCodedError(error).code },
+            'the end of a cage is dealt with later',
+          );
+        });
       }
     } catch (error) {
       if (!this.#stop.signal.aborted)

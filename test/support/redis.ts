@@ -17,12 +17,16 @@ export class TestRedis {
   readonly #durable: boolean;
   #child: ChildProcess | undefined;
 
-  private constructor(durable: boolean) {
+  /** On loopback, where the test asked for one; else none. */
+  readonly port: number;
+
+  private constructor(durable: boolean, port: number) {
     this.#durable = durable;
+    this.port = port;
   }
 
-  static async start(options: { durable?: boolean } = {}): Promise<TestRedis> {
-    const redis = new TestRedis(options.durable ?? false);
+  static async start(options: { durable?: boolean; port?: number } = {}): Promise<TestRedis> {
+    const redis = new TestRedis(options.durable ?? false, options.port ?? 0);
     await redis.start();
     return redis;
   }
@@ -31,7 +35,18 @@ export class TestRedis {
     const durability = this.#durable
       ? ['--appendonly', 'yes', '--appendfsync', 'always']
       : ['--appendonly', 'no'];
-    const place = ['--port', '0', '--unixsocket', this.socket, '--dir', this.folder, '--save', ''];
+    const place = [
+      '--bind',
+      '127.0.0.1',
+      '--port',
+      String(this.port),
+      '--unixsocket',
+      this.socket,
+      '--dir',
+      this.folder,
+      '--save',
+      '',
+    ];
     this.#child = spawn('redis-server', [...place, ...durability], { stdio: 'ignore' });
     const probe = this.#client({ maxRetriesPerRequest: null, retryStrategy: () => 20 });
     await probe.ping();
