@@ -1,11 +1,13 @@
-import type { z } from 'zod';
 import { CodedError } from '#errors/coded-error.ts';
-import type { KeyView, keyCreate, keyRotate } from '#protocol/api.ts';
-import { Secret } from '#secret/secret.ts';
+import type { z } from 'zod';
+import type { KeyView, keyCreate } from '#protocol/api.ts';
+import type { Secret } from '#secret/secret.ts';
 import { masked } from '#vault/masked.ts';
 import type { Vault } from '#vault/vault.ts';
 import type { KeyRow, KeysStore } from '../store/keys-store.ts';
 import type { Endpoint, KeyCheck } from './key-check.ts';
+
+type NewKeyFields = Omit<z.output<typeof keyCreate>, 'secret'>;
 
 interface Parts {
   readonly keys: KeysStore;
@@ -24,12 +26,11 @@ export class KeyService {
   }
 
   /** `name_taken`, `key_plaintext_endpoint`, and with `verify` what the provider said: see KeyCheck. Nothing is kept where it fails. */
-  async add(organisation: string, given: z.output<typeof keyCreate>): Promise<KeyView> {
+  async add(organisation: string, given: NewKeyFields, secret: Secret): Promise<KeyView> {
     const { keys, vault } = this.#parts;
     if ((await keys.byName(organisation, given.name))?.state === 'active')
       throw new CodedError('name_taken', { key: given.name });
     this.#refusePlaintext(given.baseUrl);
-    using secret = Secret.fromText(given.secret);
     const endpoint: Endpoint = { baseUrl: given.baseUrl, ca: given.ca ?? null };
     if (given.verify) await this.#parts.check.models(organisation, endpoint, secret);
     const id = keys.newId();
@@ -59,11 +60,15 @@ export class KeyService {
   }
 
   /** Puts a new secret in the place of the old one: tasks that run keep theirs, the next ones get the new. */
-  async rotate(organisation: string, name: string, given: z.output<typeof keyRotate>): Promise<KeyView> {
+  async rotate(
+    organisation: string,
+    name: string,
+    given: { readonly verify: boolean },
+    secret: Secret,
+  ): Promise<KeyView> {
     const { keys, vault, check } = this.#parts;
     const key = await this.#key(organisation, name);
     if (key.state === 'revoked') throw new CodedError('key_revoked');
-    using secret = Secret.fromText(given.secret);
     if (given.verify) await check.models(organisation, key, secret);
     const version = key.version + 1;
     const record = await vault.sealKey(

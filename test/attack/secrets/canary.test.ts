@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { writeFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,9 +19,6 @@ beforeAll(async () => {
   key = new Canary(service.provider.key);
   engineRoot = ((await docker.info()) as { DockerRootDir: string }).DockerRootDir;
   await service.claw('worker');
-  // The request that brings the key is a string for a moment: what is looked at here is the way from the vault to a cage.
-  await service.down();
-  await service.up();
   task = await service.submit(
     'worker',
     `@tool shell {"command":"cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | base64 -w0; sleep 5"}\n@say {{last_tool_result}} ${promptText}`,
@@ -32,6 +29,17 @@ afterAll(() => service[Symbol.asyncDispose]());
 
 const ours = async () =>
   docker.listContainers({ all: true, filters: { label: [`clawcage.install=${service.install}`] } });
+
+/** Of the service's own Redis, whose memory is searched beside its files. */
+const redisPid = (): number => {
+  const children = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const command = (pid: string): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  return Number(
+    children.find(
+      (pid) => existsSync(`/proc/${pid}/cmdline`) && command(pid).includes(`${service.home}/redis/`),
+    ),
+  );
+};
 
 /** All places outside the cage's memory where neither key nor prompt may be. */
 async function places(canary: Canary): Promise<string[]> {
@@ -45,7 +53,7 @@ async function places(canary: Canary): Promise<string[]> {
     const changed = inspected.GraphDriver.Data.UpperDir;
     if (changed) found.push(...canary.inFiles(changed));
   }
-  found.push(...canary.inFiles(service.home));
+  found.push(...canary.inFiles(service.home), ...canary.inMemory(redisPid()));
   return found;
 }
 
