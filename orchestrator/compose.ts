@@ -106,6 +106,7 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     privateKey: home.capabilityKey.privateKey,
   });
 
+  const dispatcher = new Dispatcher({ store, queue, log });
   const keeper = new CageKeeper({
     runtime,
     cages: store.cages,
@@ -114,10 +115,10 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     image: cageImage,
     orphanMs: config.orphanMs,
     maxCages: config.maxCages,
+    onPlace: (tenant) => void dispatcher.pokeAll(tenant),
     log,
   });
   undo.defer(() => keeper.release());
-  const dispatcher = new Dispatcher({ store, queue, log });
   const spares = new WarmSpares({ keeper, cages: store.cages, perClaw: config.warmSpares, log });
   const runs = new Runs({
     store,

@@ -25,6 +25,8 @@ interface Parts {
   readonly image: string;
   readonly orphanMs: number;
   readonly maxCages: number;
+  /** Somebody found no place, and now there is one. */
+  readonly onPlace: (organisation: string) => void;
   readonly log: Log;
 }
 
@@ -36,17 +38,32 @@ export class CageKeeper {
   readonly #parts: Parts;
   readonly #live = new Map<string, LiveCage>();
   #opening = 0;
+  #held = 0;
+  #wanted = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
   }
 
-  get count(): number {
-    return this.#live.size + this.#opening;
+  get full(): boolean {
+    return this.#live.size + this.#opening + this.#held >= this.#parts.maxCages;
   }
 
-  get full(): boolean {
-    return this.count >= this.#parts.maxCages;
+  /** Whether a task waits for a place: the next is not for a spare. */
+  get wanted(): boolean {
+    return this.#wanted;
+  }
+
+  /** Keeps a place for a cage that is about to be opened; `undefined` where there is none. To be given back just before `open`; a second time is fine. */
+  hold(): (() => void) | undefined {
+    this.#wanted ||= this.full;
+    if (this.full) return undefined;
+    this.#held++;
+    let held = true;
+    return () => {
+      if (held) this.#held--;
+      held = false;
+    };
   }
 
   live(cageId: string): LiveCage | undefined {
@@ -106,6 +123,7 @@ export class CageKeeper {
       await live?.release();
       await runtime.destroy(cageId);
       await cages.delete(organisation, cageId);
+      this.#placeFree(organisation);
     } catch (error) {
       log.warn(
         { cage: cageId, code: error instanceof CodedError ? error.code : 'internal' },
@@ -119,6 +137,12 @@ export class CageKeeper {
     const held = [...this.#live.values()];
     this.#live.clear();
     await Promise.allSettled(held.map((cage) => cage.release()));
+  }
+
+  #placeFree(organisation: string): void {
+    if (!this.#wanted) return;
+    this.#wanted = false;
+    this.#parts.onPlace(organisation);
   }
 
   async #connect(

@@ -17,6 +17,16 @@ export class Dispatcher {
     this.#parts = parts;
   }
 
+  /** Every Claw's. */
+  async pokeAll(organisation: string): Promise<void> {
+    const { store, log } = this.#parts;
+    try {
+      for (const claw of await store.claws.list(organisation)) await this.poke(organisation, claw.id);
+    } catch (error) {
+      log.warn({ code: toCodedError(error).code }, 'waiting tasks could not be dispatched yet');
+    }
+  }
+
   /** The Claw's oldest waiting tasks, as many as it has places for. */
   async poke(organisation: string, claw: string): Promise<void> {
     const { store, queue, log } = this.#parts;

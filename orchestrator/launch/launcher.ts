@@ -34,6 +34,8 @@ export interface LaunchParts {
 interface Claimed {
   readonly task: TaskRow;
   readonly claw: ClawRow;
+  /** Gives back the place that is kept for its cage. */
+  readonly release: () => void;
 }
 
 /** Failures before the hand-over that are worth another attempt get two more, each a little later. */
@@ -75,10 +77,13 @@ export class Launcher {
 
   async #begin(claimed: Claimed): Promise<void> {
     try {
+      await this.#parts.runs.announce(claimed.task.organisation, claimed.task.id);
       const cage = await this.#obtainCage(claimed);
       await this.#handOver(claimed, cage);
     } catch (error) {
       await this.#failed(claimed, toCodedError(error));
+    } finally {
+      claimed.release();
     }
   }
 
@@ -88,33 +93,37 @@ export class Launcher {
     if (!task || task.state !== 'queued' || task.epoch !== dispatch.epoch) return undefined;
     return this.#inTurn(task.claw, async () => {
       const claw = await store.claws.byId(task.organisation, task.claw);
-      const waiting = await this.#whyWait(task, claw);
-      if (waiting !== undefined || !claw) {
-        await this.#parts.runs.setWaiting(task, waiting ?? 'claw');
+      const place = claw ? await this.#placeFor(task, claw) : 'claw stopped';
+      if (!claw || typeof place === 'string') {
+        await this.#parts.runs.setWaiting(task, String(place));
         return undefined;
       }
       const epoch = await store.tasks.takeEpoch(task.organisation, task.id, dispatch.epoch);
-      if (epoch === undefined) return undefined;
-      await this.#parts.runs.announce(task.organisation, task.id);
-      return { task: { ...task, epoch, state: 'starting' }, claw };
+      if (epoch === undefined) {
+        place();
+        return undefined;
+      }
+      return { task: { ...task, epoch, state: 'starting' }, claw, release: place };
     });
   }
 
-  /** Why a task cannot start now; it is dispatched again when that may have changed. */
-  async #whyWait(task: TaskRow, claw: ClawRow | undefined): Promise<string | undefined> {
+  /** A place for the task's cage, or why there is none now; the task is dispatched again when that may have changed. */
+  async #placeFor(task: TaskRow, claw: ClawRow): Promise<(() => void) | string> {
     const { store, keeper, spares } = this.#parts;
-    if (claw?.state !== 'deployed') return 'claw stopped';
+    if (claw.state !== 'deployed') return 'claw stopped';
     if ((await store.tasks.countActive(task.organisation, claw.id)) >= claw.concurrency) return 'concurrency';
     const own = await store.cages.warmOf(task.organisation, claw.id);
-    if (own.length > 0 || !keeper.full || (await spares.giveUpOne(task.organisation))) return undefined;
-    return 'a place for its cage';
+    if (own.length > 0) return () => undefined;
+    const place = keeper.hold() ?? ((await spares.giveUpOne(task.organisation)) ? keeper.hold() : undefined);
+    return place ?? 'a place for its cage';
   }
 
-  async #obtainCage({ task, claw }: Claimed): Promise<LiveCage> {
+  async #obtainCage({ task, claw, release }: Claimed): Promise<LiveCage> {
     const { spares, keeper, telemetry, store } = this.#parts;
     const owner = { organisation: task.organisation, claw: claw.id };
     const began = performance.now();
     const warm = await spares.claim(owner, task.id);
+    release();
     const cage = warm ?? (await keeper.open(owner, 'task'));
     await store.cages.assign(task.organisation, cage.cageId, task.id, task.epoch);
     telemetry.cageStarted({ kind: warm ? 'warm' : 'cold', seconds: (performance.now() - began) / 1000 });

@@ -71,7 +71,7 @@ export class WarmSpares {
   async #make(owner: CageOwner & { claw: string }): Promise<void> {
     const { cages, keeper, perClaw } = this.#parts;
     const present = await cages.warmOf(owner.organisation, owner.claw);
-    if (present.length >= perClaw || keeper.full) return;
+    if (present.length >= perClaw || keeper.full || keeper.wanted) return;
     const cage = await keeper.open(owner, 'task');
     await cages.setState(owner.organisation, cage.cageId, 'warm');
   }

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { cli, startCli } from '../support/cli.ts';
 import { TestService } from '../support/service.ts';
+import { freePort } from '../support/free-port.ts';
 
 let service: TestService;
 let port: number;
@@ -130,12 +130,3 @@ describe('clawcage keys add', () => {
     expect(usage.usage.requests).toBe(1);
   });
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port: free } = server.address() as { port: number };
-      server.close(() => resolve(free));
-    });
-  });
-}

@@ -1,10 +1,9 @@
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ReadyReply } from '#protocol/api.ts';
 import { TestPostgres } from '../support/postgres.ts';
 import { TestRedis } from '../support/redis.ts';
 import { TestService } from '../support/service.ts';
+import { freePort } from '../support/free-port.ts';
 
 let postgres: TestPostgres;
 let redis: TestRedis;
@@ -24,14 +23,6 @@ afterAll(async () => {
   await redis.stop();
   await postgres[Symbol.asyncDispose]();
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
 
 describe('on a PostgreSQL and a Redis that were given by URL', () => {
   it('a task is done', async () => {

@@ -2,11 +2,11 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { CapabilityIssuer } from '../../orchestrator/link/capabilities.ts';
+import { freePort } from './free-port.ts';
 
 /** The gate as a process of its own, which can be killed and started again on the same socket and port. */
 export class GateProcess implements AsyncDisposable {
@@ -66,13 +66,4 @@ export class GateProcess implements AsyncDisposable {
     await this.end('SIGKILL');
     await rm(this.#folder, { recursive: true, force: true });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

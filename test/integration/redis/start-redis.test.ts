@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { startRedis, type RedisService } from '../../../orchestrator/redis/start-redis.ts';
 import { TestRedis } from '../../support/redis.ts';
+import { freePort } from '../../support/free-port.ts';
 
 const log = { info: () => undefined, warn: () => undefined };
 let home: string;
@@ -102,14 +102,6 @@ test('a given Redis is used and left running', async () => {
   expect(await given.connect().get('a')).toBe('1');
   await given.stop();
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
 
 test('where redis-server is missing the error says what to do', async () => {
   await expect(start({ binary: 'no-such-redis-server' })).rejects.toMatchObject({
