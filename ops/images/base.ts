@@ -20,16 +20,27 @@ export type Origin =
  */
 export async function findOrigin(image: string): Promise<Origin> {
   try {
-    const found = (await engine
-      .getImage(image)
-      .distribution({ abortSignal: AbortSignal.timeout(PROBE_MS) })) as {
-      Descriptor?: { digest?: string };
-    };
+    const found = await distributionOf(image);
     const digest = found.Descriptor?.digest;
     return digest ? { from: 'registry', image, digest } : { from: 'debootstrap' };
   } catch {
     return { from: 'debootstrap' };
   }
+}
+
+/** GET /distribution/{name}/json of the engine's API. The SDK's own method for it takes no signal. */
+function distributionOf(image: string): Promise<{ Descriptor?: { digest?: string } }> {
+  const question = {
+    path: `/distribution/${image}/json`,
+    method: 'GET',
+    statusCodes: { 200: true },
+    abortSignal: AbortSignal.timeout(PROBE_MS),
+  };
+  return new Promise((resolve, reject) => {
+    engine.modem.dial(question as never, (error: unknown, found: unknown) =>
+      error ? reject(error as Error) : resolve(found as { Descriptor?: { digest?: string } }),
+    );
+  });
 }
 
 /**

@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { imageTags, type ImageTags } from '../../../ops/image-tags.ts';
@@ -192,10 +194,13 @@ describe('making the images', () => {
   });
 
   it('gives up a registry that does not answer within seconds', async () => {
+    const silent = createServer(() => undefined).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
     const started = performance.now();
-    // An address that swallows packets: TEST-NET-1 of RFC 5737.
-    expect(await imagesToMake({ baseImage: '192.0.2.1/debian:bookworm-slim' })).toBe('debootstrap');
-    expect(performance.now() - started).toBeLessThan(6_000);
+    expect(await imagesToMake({ baseImage: `127.0.0.1:${port}/debian:bookworm-slim` })).toBe('debootstrap');
+    expect(performance.now() - started).toBeLessThan(10_000);
+    silent.close();
   });
 
   const client = ['/usr/bin/docker', '/usr/local/bin/docker'].find((path) => existsSync(path));
