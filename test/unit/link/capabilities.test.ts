@@ -45,11 +45,11 @@ describe('capabilities', () => {
       tunnelMs: 360_000,
     });
     const hosts = [
-      { host: 'pypi.org', port: 443 },
+      { host: 'files.example', port: 443 },
       { host: '2606:4700::1111', port: 8443 },
     ];
     expect(read(issuer.agent({ ...subject, hosts, lifeMs: 0 })).targets).toEqual([
-      { host: 'pypi.org', port: 443, tls: 'sni' },
+      { host: 'files.example', port: 443, tls: 'sni' },
       { host: '2606:4700::1111', port: 8443, tls: 'ip' },
     ]);
   });
