@@ -1,4 +1,3 @@
-import { writeFile, rm } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError } from '#errors/coded-error.ts';
@@ -222,17 +221,13 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
   await step('cages of before', () => adoption.takeOver());
 
   const rest = undo.move();
-  const pidFile = join(home.path, 'clawcage.pid');
   return {
     async listen() {
       queue.start((dispatch) => launcher.launch(dispatch), LAUNCHES);
       reconciler.start();
-      const url = await app.listen(config.http);
-      await writeFile(pidFile, JSON.stringify({ pid: process.pid, url }), { mode: 0o600 });
-      return url;
+      return await app.listen(config.http);
     },
     async close() {
-      await rm(pidFile, { force: true });
       await Promise.all([queue.stop(), reconciler.close()]);
       await rest.disposeAsync();
       events.close();

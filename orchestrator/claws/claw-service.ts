@@ -7,6 +7,7 @@ import type { KeyService } from '../keys/key-service.ts';
 import type { Runs } from '../launch/runs.ts';
 import type { WarmSpares } from '../launch/warm-spares.ts';
 import type { ClawRow } from '../store/claws-store.ts';
+import { clawNamed } from './claw-named.ts';
 import type { KeyRow } from '../store/keys-store.ts';
 import type { Store } from '../store/store.ts';
 import type { TaskService } from '../tasks/task-service.ts';
@@ -60,12 +61,12 @@ export class ClawService {
   }
 
   async get(organisation: string, name: string): Promise<ClawView> {
-    return this.#view(await this.#claw(organisation, name));
+    return this.#view(await clawNamed(this.#parts.store.claws, organisation, name));
   }
 
   /** Takes effect for the next task, and caps for the next permit; what runs is left alone. */
   async patch(organisation: string, name: string, change: z.output<typeof clawPatch>): Promise<ClawView> {
-    const claw = await this.#claw(organisation, name);
+    const claw = await clawNamed(this.#parts.store.claws, organisation, name);
     const { key: keyName, ...rest } = change;
     assertClaw(rest);
     const key = keyName === undefined ? undefined : await this.#key(organisation, keyName);
@@ -82,7 +83,7 @@ export class ClawService {
    */
   async deploy(organisation: string, name: string): Promise<ClawView> {
     const { store, runtime, spares, poke } = this.#parts;
-    const claw = await this.#claw(organisation, name);
+    const claw = await clawNamed(this.#parts.store.claws, organisation, name);
     await runtime.prepare();
     await this.#checkModel(claw);
     const row = (await store.claws.setState(organisation, claw.id, 'deployed')) ?? claw;
@@ -94,7 +95,7 @@ export class ClawService {
   /** Ends the Claw's cages; its queue waits. Tasks that ran end as cancelled. */
   async stop(organisation: string, name: string): Promise<ClawView> {
     const { store, spares, runs } = this.#parts;
-    const claw = await this.#claw(organisation, name);
+    const claw = await clawNamed(this.#parts.store.claws, organisation, name);
     const row = (await store.claws.setState(organisation, claw.id, 'stopped')) ?? claw;
     await spares.drain({ organisation, claw: claw.id });
     for (const run of runs.ofClaw(claw.id)) run.stop('cancelled', { reason: 'the Claw was stopped' });
@@ -104,7 +105,7 @@ export class ClawService {
   /** Stops it, cancels what waits, and frees its name; counts are kept. The row goes first: after it no task is accepted. */
   async remove(organisation: string, name: string): Promise<void> {
     const { store, tasks, spares, telemetry } = this.#parts;
-    const claw = await this.#claw(organisation, name);
+    const claw = await clawNamed(this.#parts.store.claws, organisation, name);
     await store.claws.delete(organisation, claw.id);
     await spares.drain({ organisation, claw: claw.id });
     for (const task of await store.tasks.nonFinalOf(organisation, claw.id))
@@ -125,12 +126,6 @@ export class ClawService {
   async #view(claw: ClawRow): Promise<ClawView> {
     const key = await this.#parts.store.keys.byId(claw.organisation, claw.key);
     return clawView(claw, key?.name ?? claw.key);
-  }
-
-  async #claw(organisation: string, name: string): Promise<ClawRow> {
-    const claw = await this.#parts.store.claws.byName(organisation, name);
-    if (!claw) throw new CodedError('not_found', { claw: name });
-    return claw;
   }
 
   async #key(organisation: string, name: string): Promise<KeyRow> {

@@ -6,6 +6,7 @@ import { masked } from '#vault/masked.ts';
 import type { Vault } from '#vault/vault.ts';
 import type { KeyRow, KeysStore } from '../store/keys-store.ts';
 import type { Endpoint, KeyCheck } from './key-check.ts';
+import { openKey } from './open-key.ts';
 
 type NewKeyFields = Omit<z.output<typeof keyCreate>, 'secret'>;
 
@@ -93,11 +94,7 @@ export class KeyService {
   /** The models that a stored key may use. */
   async models(organisation: string, key: KeyRow): Promise<readonly string[]> {
     const { vault, check } = this.#parts;
-    if (key.state !== 'active' || !key.record) throw new CodedError('key_revoked');
-    using secret = await vault.openKey(
-      { organisation, keyId: key.id, provider: key.provider, version: key.version },
-      key.record,
-    );
+    using secret = await openKey(vault, key);
     return await check.models(organisation, key, secret);
   }
 

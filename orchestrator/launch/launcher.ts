@@ -1,6 +1,7 @@
 import { CodedError, toCodedError } from '#errors/coded-error.ts';
 import { KEY_INFO, seal } from '#sealing/seal.ts';
 import type { Vault } from '#vault/vault.ts';
+import { openKey } from '../keys/open-key.ts';
 import type { CapabilityIssuer } from '../link/capabilities.ts';
 import type { Limiter } from '../limiter/limiter.ts';
 import type { Log } from '../log.ts';
@@ -95,7 +96,7 @@ export class Launcher {
       const claw = await store.claws.byId(task.organisation, task.claw);
       const place = claw ? await this.#placeFor(task, claw) : 'claw stopped';
       if (!claw || typeof place === 'string') {
-        await this.#parts.runs.setWaiting(task, String(place));
+        if (task.waiting !== place) await this.#parts.runs.setWaiting(task, String(place));
         return undefined;
       }
       const epoch = await store.tasks.takeEpoch(task.organisation, task.id, dispatch.epoch);
@@ -134,13 +135,10 @@ export class Launcher {
   async #handOver({ task, claw }: Claimed, cage: LiveCage): Promise<void> {
     const { store, limiter, runs, vault, permitWaitMs } = this.#parts;
     const key = await store.keys.byId(task.organisation, claw.key);
-    if (key?.state !== 'active' || !key.record) throw new CodedError('key_revoked');
+    if (!key) throw new CodedError('key_revoked');
     const input = await openInput(vault, store.tasks, task);
     await limiter.fence(task.organisation, task.id, task.epoch);
-    using secret = await vault.openKey(
-      { organisation: task.organisation, keyId: key.id, provider: key.provider, version: key.version },
-      key.record,
-    );
+    using secret = await openKey(vault, key);
     const sealedKey = await seal(cage.hello.meterPublicKey, secret, KEY_INFO, `${task.id}:${task.epoch}`);
 
     const run = await runs.begin({ task, claw, cage });
@@ -175,6 +173,7 @@ export class Launcher {
       { task: task.id, epoch: task.epoch, code: error.code, details: error.details },
       'an attempt could not start',
     );
+    runs.drop(task.id, task.epoch);
     const cages = await store.cages.ofTask(task.organisation, task.id);
     for (const cage of cages) await keeper.end(task.organisation, cage.id);
     if (error.verdict === 'final' || error.code === 'internal' || task.epoch >= ATTEMPTS) {

@@ -105,6 +105,14 @@ export class Runs {
     return run;
   }
 
+  /** Forgets an attempt that did not come to its start; a later attempt of the task is left alone. */
+  drop(task: string, epoch: number): void {
+    const run = this.#runs.get(task);
+    if (run?.attempt.epoch !== epoch) return;
+    run.release();
+    this.#runs.delete(task);
+  }
+
   /** Writes the final state once, with its sealed answer, and tells the watchers; a task that has ended already is left as it is. */
   async finish({ task, claw }: Subject, outcome: Outcome): Promise<void> {
     const { store, vault, limiter, telemetry, log } = this.#parts;
@@ -184,7 +192,7 @@ export class Runs {
   async #ended(subject: Subject & { cage: LiveCage }, outcome: Outcome): Promise<void> {
     const { task, cage } = subject;
     await this.finish(subject, outcome);
-    this.#runs.delete(task.id);
+    this.drop(task.id, task.epoch);
     // Not awaited: the message that ended the task is acknowledged first.
     void this.#parts.keeper.end(task.organisation, cage.cageId);
   }

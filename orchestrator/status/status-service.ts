@@ -1,6 +1,6 @@
 import type { Principal } from '#access/decide.ts';
 import type { StatusReply, UsageReply } from '#protocol/api.ts';
-import { CodedError } from '#errors/coded-error.ts';
+import { clawNamed } from '../claws/claw-named.ts';
 import { clawView } from '../claws/claw-service.ts';
 import type { Limiter } from '../limiter/limiter.ts';
 import type { ClawRow } from '../store/claws-store.ts';
@@ -29,8 +29,7 @@ export class StatusService {
 
   async ofClaw(organisation: string, name: string, sinceMs: number): Promise<UsageReply> {
     const { store } = this.#parts;
-    const claw = await store.claws.byName(organisation, name);
-    if (!claw) throw new CodedError('not_found', { claw: name });
+    const claw = await clawNamed(store.claws, organisation, name);
     const since = new Date(sinceMs);
     const usage = await store.ledger.ofClaw(organisation, claw.id, since);
     return { claw: name, since: since.toISOString(), usage, caps: await this.#caps(claw) };

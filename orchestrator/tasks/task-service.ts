@@ -16,9 +16,9 @@ import { isFinal } from '#task/state.ts';
 import type { Vault } from '#vault/vault.ts';
 import { sealInput } from '../launch/input.ts';
 import type { Runs } from '../launch/runs.ts';
+import { clawNamed } from '../claws/claw-named.ts';
 import type { Log } from '../log.ts';
 import type { DispatchQueue } from '../queue/dispatch-queue.ts';
-import type { ClawRow } from '../store/claws-store.ts';
 import type { Store } from '../store/store.ts';
 import type { TaskRow } from '../store/tasks-store.ts';
 import { taskView } from './task-view.ts';
@@ -53,7 +53,7 @@ export class TaskService {
     idempotencyKey: string | undefined,
   ): Promise<TaskReply> {
     const { store, vault } = this.#parts;
-    const claw = await this.#claw(organisation, clawName);
+    const claw = await clawNamed(this.#parts.store.claws, organisation, clawName);
     refuseOversized(content);
     const id = store.tasks.newId();
     const sealedInput = await sealInput(vault, organisation, id, {
@@ -78,7 +78,10 @@ export class TaskService {
     query: z.output<typeof taskList>,
   ): Promise<{ items: TaskView[]; nextCursor: string | null }> {
     const { store } = this.#parts;
-    const claw = query.claw === undefined ? undefined : await this.#claw(organisation, query.claw);
+    const claw =
+      query.claw === undefined
+        ? undefined
+        : await clawNamed(this.#parts.store.claws, organisation, query.claw);
     const { items, nextCursor } = await store.tasks.list(organisation, {
       limit: query.limit,
       ...(claw && { claw: claw.id }),
@@ -158,12 +161,6 @@ export class TaskService {
     const task = await this.#parts.store.tasks.byId(organisation, id);
     if (!task) throw new CodedError('not_found', { task: id });
     return task;
-  }
-
-  async #claw(organisation: string, name: string): Promise<ClawRow> {
-    const claw = await this.#parts.store.claws.byName(organisation, name);
-    if (!claw) throw new CodedError('not_found', { claw: name });
-    return claw;
   }
 
   async #names(organisation: string): Promise<(claw: string) => string> {
