@@ -1,3 +1,4 @@
+import { plainClaw, plainInput } from '../test/support/task-start.ts';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import Docker from 'dockerode';
@@ -129,8 +130,8 @@ async function startOf(cageId: string, meterPublicKey: string): Promise<StartMes
     taskId: cageId,
     epoch: 1,
     deadlineMs: 60_000,
-    input: { text: 'nothing', files: [] },
-    claw: { name: 'bench', model: 'gpt-4o', instructions: '', maxSteps: 1 },
+    input: plainInput('nothing'),
+    claw: plainClaw(),
     caps: { permitWaitMs: 1000 },
     provider: { baseUrl: 'https://provider.invalid/v1', capability: capability(cageId, 'meter') },
     sealedKey: await seal(meterPublicKey, key, KEY_INFO, `${cageId}:1`),

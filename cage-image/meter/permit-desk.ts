@@ -56,7 +56,7 @@ export class PermitDesk {
   }
 
   giveBack(callId: string, model: string): void {
-    this.#send({ type: 'settle', callId, model, charge: 'none', durationMs: 0 });
+    this.#send({ type: 'settle', callId, model, operation: 'chat', charge: 'none', durationMs: 0 });
   }
 
   #decision(
@@ -80,7 +80,7 @@ export class PermitDesk {
       const timer = setTimeout(lost, this.#waitMs + LOST_AFTER_MS);
       signal.addEventListener('abort', abandoned, { once: true });
       this.#waiting.set(callId, { decide: (decision) => (done(), resolve(decision)) });
-      this.#send({ type: 'permit_request', callId, ...call, waitMs: this.#waitMs });
+      this.#send({ type: 'permit_request', callId, ...call, operation: 'chat', waitMs: this.#waitMs });
     });
   }
 }

@@ -125,6 +125,7 @@ export class MeterSession {
       type: 'settle',
       callId: permit.callId,
       model: this.#task.model,
+      operation: 'chat',
       ...chargeOf(outcome),
       ...(outcome.status !== undefined && { status: outcome.status }),
       durationMs: Math.round(performance.now() - (sentAt ?? performance.now())),

@@ -6,6 +6,7 @@ type Permit = Extract<ToCage, { type: 'permit' }>;
 
 interface OpenCall {
   readonly model: string;
+  readonly operation: string;
   readonly connection: number;
   readonly askedAt: number;
   decided: boolean;
@@ -31,6 +32,7 @@ export class OpenCalls {
     if (message.type === 'permit_request') {
       this.#open.set(message.callId, {
         model: message.model,
+        operation: message.operation,
         connection,
         askedAt: performance.now(),
         decided: false,
@@ -69,6 +71,7 @@ export class OpenCalls {
       taskId: this.#task.taskId,
       callId,
       model: call.model,
+      operation: call.operation,
       charge: 'full',
       durationMs: Math.round(performance.now() - call.askedAt),
     }));

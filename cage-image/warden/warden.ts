@@ -188,6 +188,8 @@ export class Warden {
       taskId,
       epoch,
       model: claw.model,
+      models: claw.models,
+      ...(claw.maxOutputTokens !== undefined && { maxOutputTokens: claw.maxOutputTokens }),
       permitWaitMs,
       ...(requestsPerMinute !== undefined && { requestsPerMinute }),
       ...(tokensPerMinute !== undefined && { tokensPerMinute }),

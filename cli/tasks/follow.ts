@@ -123,7 +123,7 @@ function followOnce(
         return settle(() => reject(failure('reply_invalid', { url: client.url, path: '/api/v1/events' })));
       const { data: it } = message;
       if (it.type === 'error') return settle(() => resolve(undefined));
-      if (it.task !== id) return;
+      if (it.type === 'function_result_taken' || it.task !== id) return;
       if (it.type === 'gap') {
         position.after = it.from - 1;
         follower.onGap();

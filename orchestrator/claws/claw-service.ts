@@ -37,19 +37,9 @@ export class ClawService {
     const { store } = this.#parts;
     assertClaw(given);
     const key = await this.#key(organisation, given.key);
-    const row = await store.claws.create({
-      organisation,
-      name: given.name,
-      model: given.model,
-      key: key.id,
-      instructions: given.instructions,
-      requestsPerMinute: given.requestsPerMinute ?? null,
-      tokensPerMinute: given.tokensPerMinute ?? null,
-      maxSteps: given.maxSteps,
-      concurrency: given.concurrency,
-      timeoutMs: given.timeoutMs,
-    });
-    return given.deploy ? this.deploy(organisation, row.name) : clawView(row, key.name);
+    const { deploy, ...settings } = given;
+    const row = await store.claws.create({ ...settings, organisation, key: key.id });
+    return deploy ? this.deploy(organisation, row.name) : clawView(row, key.name);
   }
 
   async list(organisation: string): Promise<ClawView[]> {

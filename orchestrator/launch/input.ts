@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { Vault } from '#vault/vault.ts';
 import { CodedError } from '#errors/coded-error.ts';
+import { answerForm, taskFunction } from '#protocol/api.ts';
+import type { TaskInputMessage } from '#protocol/link-messages.ts';
 import type { TaskRow, TasksStore } from '../store/tasks-store.ts';
 import type { LiveCage } from './live-cage.ts';
 
@@ -8,6 +10,12 @@ import type { LiveCage } from './live-cage.ts';
 const input = z.strictObject({
   text: z.string(),
   files: z.array(z.strictObject({ name: z.string(), data: z.string() })),
+  images: z
+    .array(z.strictObject({ name: z.string(), type: z.string(), detail: z.string(), data: z.string() }))
+    .default([]),
+  answer: answerForm.default({ type: 'text' }),
+  functions: z.array(taskFunction).default([]),
+  functionWaitMs: z.number().default(300_000),
 });
 export type TaskInput = z.infer<typeof input>;
 
@@ -35,7 +43,19 @@ export async function openInput(
   return input.parse(JSON.parse(bytes.expose().toString('utf8')));
 }
 
-export function sendFiles(cage: LiveCage, files: TaskInput['files']): void {
+/** What the agent is told of it; files and images go before it, piece by piece. */
+export function taskInputOf({ files, images, ...input }: TaskInput): TaskInputMessage {
+  return {
+    ...input,
+    files: files.map(({ name }) => name),
+    images: images.map(({ name, type, detail }) => ({ name, type, detail })),
+  };
+}
+
+export function sendFiles(
+  cage: LiveCage,
+  files: readonly { readonly name: string; readonly data: string }[],
+): void {
   for (const { name, data } of files) {
     let at = 0;
     do {

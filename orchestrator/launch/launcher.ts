@@ -12,7 +12,8 @@ import type { TaskRow } from '../store/tasks-store.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { capsOf } from './caps-of.ts';
 import type { CageKeeper } from './cage-keeper.ts';
-import { openInput, sendFiles } from './input.ts';
+import { clawInputOf } from './claw-input.ts';
+import { openInput, taskInputOf, sendFiles } from './input.ts';
 import type { LiveCage } from './live-cage.ts';
 import type { Runs } from './runs.ts';
 import type { WarmSpares } from './warm-spares.ts';
@@ -143,14 +144,14 @@ export class Launcher {
 
     const run = await runs.begin({ task, claw, cage });
     if (!run) return;
-    sendFiles(cage, input.files);
+    sendFiles(cage, [...input.files, ...input.images]);
     run.send({
       type: 'start',
       taskId: task.id,
       epoch: task.epoch,
       deadlineMs: task.timeoutMs,
-      input: { text: input.text, files: input.files.map((file) => file.name) },
-      claw: { name: claw.name, model: claw.model, instructions: claw.instructions, maxSteps: claw.maxSteps },
+      input: taskInputOf(input),
+      claw: clawInputOf(claw),
       caps: { ...capsOf(claw), permitWaitMs: Math.min(permitWaitMs, task.timeoutMs) },
       provider: {
         baseUrl: key.baseUrl,

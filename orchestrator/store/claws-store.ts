@@ -1,5 +1,7 @@
-import type { Kysely } from 'kysely';
-import type { Claw, ClawSettings, ClawState } from '#claw/claw.ts';
+import { sql, type Kysely, type RawBuilder } from 'kysely';
+import { z } from 'zod';
+import { BEHAVIOUR, type Claw, type ClawBehaviour, type ClawSettings, type ClawState } from '#claw/claw.ts';
+import { clawFields } from '#protocol/api.ts';
 import { newId } from './ids.ts';
 import { orNameTaken } from './name-taken.ts';
 import type { Database } from './schema.ts';
@@ -23,6 +25,7 @@ const COLUMNS = [
   'maxSteps',
   'concurrency',
   'timeoutMs',
+  'behaviour',
   'state',
   'createdAt',
   'updatedAt',
@@ -42,11 +45,13 @@ export class ClawsStore {
     ...settings
   }: ClawSettings & { readonly organisation: string }): Promise<ClawRow> {
     const now = new Date();
-    return orNameTaken(settings.name, () =>
+    const { columns, behaviour } = split(settings);
+    const row = await orNameTaken(settings.name, () =>
       this.#db
         .insertInto('claws')
         .values({
-          ...settings,
+          ...columns,
+          behaviour: json(behaviour),
           id: newId('claw'),
           organisationId: organisation,
           keyId: key,
@@ -56,38 +61,42 @@ export class ClawsStore {
         .returning(COLUMNS)
         .executeTakeFirstOrThrow(),
     );
+    return whole(row);
   }
 
   /** Those that are not deleted, oldest first. */
   async list(organisation: string): Promise<ClawRow[]> {
-    return this.#db
+    const rows = await this.#db
       .selectFrom('claws')
       .select(COLUMNS)
       .where('organisationId', '=', organisation)
       .where('deletedAt', 'is', null)
       .orderBy('id')
       .execute();
+    return rows.map(whole);
   }
 
   /** The one that bears the name now. */
   async byName(organisation: string, name: string): Promise<ClawRow | undefined> {
-    return this.#db
+    const row = await this.#db
       .selectFrom('claws')
       .select(COLUMNS)
       .where('organisationId', '=', organisation)
       .where('name', '=', name)
       .where('deletedAt', 'is', null)
       .executeTakeFirst();
+    return row && whole(row);
   }
 
   /** Also one that was deleted, which is stopped for good: its tasks still have a name to show. */
   async byId(organisation: string, id: string): Promise<ClawRow | undefined> {
-    return this.#db
+    const row = await this.#db
       .selectFrom('claws')
       .select(COLUMNS)
       .where('organisationId', '=', organisation)
       .where('id', '=', id)
       .executeTakeFirst();
+    return row && whole(row);
   }
 
   /** `undefined` where there is none; `not_found` where the key is none of the organisation's. */
@@ -111,15 +120,68 @@ export class ClawsStore {
   async #update(
     organisation: string,
     id: string,
-    change: Omit<ClawChange, 'key'> & { keyId?: string; state?: ClawState; deletedAt?: Date },
+    {
+      keyId,
+      state,
+      deletedAt,
+      ...settings
+    }: Omit<ClawChange, 'key'> & {
+      keyId?: string;
+      state?: ClawState;
+      deletedAt?: Date;
+    },
   ): Promise<ClawRow | undefined> {
-    return this.#db
+    const { columns, behaviour } = split(settings);
+    const row = await this.#db
       .updateTable('claws')
-      .set({ ...change, updatedAt: new Date() })
+      .set({
+        ...columns,
+        ...(keyId !== undefined && { keyId }),
+        ...(state !== undefined && { state }),
+        ...(deletedAt !== undefined && { deletedAt }),
+        // Each field is replaced whole; those that are not named stay.
+        behaviour: sql`behaviour || ${json(behaviour)}`,
+        updatedAt: new Date(),
+      })
       .where('organisationId', '=', organisation)
       .where('id', '=', id)
       .where('deletedAt', 'is', null)
       .returning(COLUMNS)
       .executeTakeFirst();
+    return row && whole(row);
   }
+}
+
+const inBehaviour = new Set<string>(BEHAVIOUR);
+
+/** What has columns of its own, and what lies in the one document. */
+function split<T extends object>(
+  settings: T,
+): { columns: Omit<T, keyof ClawBehaviour>; behaviour: Partial<ClawBehaviour> } {
+  const entries = Object.entries(settings).filter(([, value]) => value !== undefined);
+  return {
+    columns: Object.fromEntries(entries.filter(([field]) => !inBehaviour.has(field))) as Omit<
+      T,
+      keyof ClawBehaviour
+    >,
+    behaviour: Object.fromEntries(entries.filter(([field]) => inBehaviour.has(field))),
+  };
+}
+
+const json = (value: object): RawBuilder<Partial<ClawBehaviour>> =>
+  sql<Partial<ClawBehaviour>>`${JSON.stringify(value)}::text::jsonb`;
+
+const behaviourFields = z.object(
+  Object.fromEntries(BEHAVIOUR.map((field) => [field, clawFields[field]])) as Pick<
+    typeof clawFields,
+    (typeof BEHAVIOUR)[number]
+  >,
+);
+
+/** A row of before has not every field: the others have their defaults. */
+function whole<T extends { behaviour: Partial<ClawBehaviour> }>({
+  behaviour,
+  ...row
+}: T): Omit<T, 'behaviour'> & ClawBehaviour {
+  return { ...row, ...behaviourFields.parse(behaviour) };
 }

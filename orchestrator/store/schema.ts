@@ -1,6 +1,6 @@
 import type { Generated } from 'kysely';
 import type { ErrorBody } from '#errors/coded-error.ts';
-import type { ClawState } from '#claw/claw.ts';
+import type { ClawBehaviour, ClawState } from '#claw/claw.ts';
 import type { TaskState } from '#task/state.ts';
 
 /** The tables as Kysely sees them: camelCase here, snake_case in the database. */
@@ -9,6 +9,8 @@ export interface Database {
     id: string;
     name: string;
     createdAt: Date;
+    /** Enveloped; null until somebody asks for it. */
+    webhookSecretRecord: Generated<Buffer | null>;
   };
   readonly keys: {
     id: string;
@@ -37,6 +39,7 @@ export interface Database {
     maxSteps: number;
     concurrency: number;
     timeoutMs: number;
+    behaviour: Generated<Partial<ClawBehaviour>>;
     state: Generated<ClawState>;
     createdAt: Date;
     updatedAt: Date;
@@ -60,6 +63,43 @@ export interface Database {
     createdAt: Date;
     startedAt: Generated<Date | null>;
     endedAt: Generated<Date | null>;
+    priority: Generated<number>;
+    notBefore: Generated<Date | null>;
+    deadline: Generated<Date | null>;
+    batchId: Generated<string | null>;
+    ref: Generated<string | null>;
+    webhook: Generated<string | null>;
+    /** The agent had a model's answer, or called a tool: it may have acted. */
+    acted: Generated<boolean>;
+  };
+  readonly batches: {
+    id: string;
+    organisationId: string;
+    clawId: string;
+    total: number;
+    createdAt: Date;
+  };
+  readonly taskFiles: {
+    organisationId: string;
+    taskId: string;
+    epoch: number;
+    path: string;
+    piece: number;
+    last: boolean;
+    /** Of the piece in the clear. */
+    bytes: number;
+    sealed: Buffer;
+  };
+  readonly deliveries: {
+    id: string;
+    organisationId: string;
+    taskId: string;
+    url: string;
+    state: Generated<'waiting' | 'delivered' | 'failed'>;
+    attempts: Generated<number>;
+    lastStatus: Generated<number | null>;
+    nextAt: Date | null;
+    createdAt: Date;
   };
   readonly cages: {
     id: string;
@@ -81,6 +121,7 @@ export interface Database {
     taskId: string;
     keyId: string;
     model: string;
+    operation: Generated<string>;
     requests: number;
     inputTokens: number;
     cachedTokens: number;

@@ -15,6 +15,16 @@ export interface TaskRow {
   readonly error: ErrorBody | null;
   readonly cancelRequested: boolean;
   readonly timeoutMs: number;
+  /** The highest goes first. */
+  readonly priority: number;
+  readonly notBefore: Date | null;
+  readonly deadline: Date | null;
+  readonly batch: string | null;
+  /** The caller's name for it within its batch. */
+  readonly ref: string | null;
+  readonly webhook: string | null;
+  /** Its agent had a model's answer, or called a tool. */
+  readonly acted: boolean;
   readonly createdAt: Date;
   readonly startedAt: Date | null;
   readonly endedAt: Date | null;
@@ -32,6 +42,13 @@ export const TASK_COLUMNS = [
   'error',
   'cancelRequested',
   'timeoutMs',
+  'priority',
+  'notBefore',
+  'deadline',
+  'batchId as batch',
+  'ref',
+  'webhook',
+  'acted',
   'createdAt',
   'startedAt',
   'endedAt',

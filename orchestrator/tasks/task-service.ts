@@ -59,6 +59,10 @@ export class TaskService {
     const sealedInput = await sealInput(vault, organisation, id, {
       text: content.text,
       files: content.files,
+      images: [],
+      answer: content.answer,
+      functions: content.functions,
+      functionWaitMs: content.functionWaitMs,
     });
     const { task, created } = await store.tasks.create({
       id,
@@ -101,12 +105,12 @@ export class TaskService {
     const { store, vault, resultFetchedMs } = this.#parts;
     const task = await this.#task(organisation, id);
     const reply = await this.#reply(task);
-    if (task.state !== 'succeeded') return { ...reply, answer: null };
+    if (task.state !== 'succeeded') return { ...reply, answer: null, files: [] };
     const record = await store.tasks.sealedResult(organisation, id);
     if (!record) throw new CodedError('result_gone');
     using answer = await vault.openContent({ organisation, task: id, kind: 'result' }, record);
     await store.tasks.markFetched(organisation, id, new Date(Date.now() + resultFetchedMs));
-    return { ...reply, answer: answer.expose().toString('utf8') };
+    return { ...reply, answer: answer.expose().toString('utf8'), files: [] };
   }
 
   /** Ends a task in whatever state within two seconds; `task_final` where it has ended. */

@@ -1,20 +1,9 @@
-/** A configured agent. Caps are per minute; null is no cap. */
-export interface Claw {
+import type { ClawFields } from '#protocol/api.ts';
+
+/** A configured agent: what its owner set (see the fields of `clawCreate`), and what became of it. Caps are per minute; null is no cap. */
+export interface Claw extends ClawSettings {
   readonly id: string;
   readonly organisation: string;
-  readonly name: string;
-  readonly model: string;
-  /** The id of the key that its calls are made with. */
-  readonly key: string;
-  readonly instructions: string;
-  readonly requestsPerMinute: number | null;
-  readonly tokensPerMinute: number | null;
-  /** Model calls that the built-in agent may make for one task. */
-  readonly maxSteps: number;
-  /** Tasks that may run at once; the others wait. */
-  readonly concurrency: number;
-  /** The longest time of a task that names none. */
-  readonly timeoutMs: number;
   readonly state: ClawState;
   readonly createdAt: Date;
   readonly updatedAt: Date;
@@ -24,16 +13,24 @@ export interface Claw {
 export const CLAW_STATES = ['stopped', 'deployed'] as const;
 export type ClawState = (typeof CLAW_STATES)[number];
 
-/** What its owner sets. */
-export type ClawSettings = Pick<
-  Claw,
-  | 'name'
-  | 'model'
-  | 'key'
-  | 'instructions'
-  | 'requestsPerMinute'
-  | 'tokensPerMinute'
-  | 'maxSteps'
-  | 'concurrency'
-  | 'timeoutMs'
->;
+/** What its owner sets. `key` is the id of the key that its calls are made with. */
+export type ClawSettings = { readonly name: string } & {
+  readonly [Field in keyof ClawFields]: ClawFields[Field];
+};
+
+/** The settings that nothing is looked up by: they lie together in one column. */
+export const BEHAVIOUR = [
+  'api',
+  'models',
+  'maxOutputTokens',
+  'contextTokens',
+  'agent',
+  'egress',
+  'ca',
+  'retry',
+  'webhook',
+  'reuse',
+  'idleMs',
+  'resources',
+] as const satisfies readonly (keyof ClawFields)[];
+export type ClawBehaviour = Pick<ClawFields, (typeof BEHAVIOUR)[number]>;

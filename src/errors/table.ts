@@ -96,6 +96,16 @@ export const ERRORS = {
   // claws
   claw_not_deployed: { message: 'The Claw is not deployed: deploy it first.', status: 409, verdict: 'final' },
   claw_deleted: { message: 'The Claw was deleted.', status: 410, verdict: 'final' },
+  egress_provider_host: {
+    message: "A provider's host may not be on the egress list: the meter alone speaks to it.",
+    status: 422,
+    verdict: 'final',
+  },
+  agent_image_unusable: {
+    message: 'A cage cannot be made of that image: see details.',
+    status: 422,
+    verdict: 'final',
+  },
   model_unknown: {
     message: 'The provider does not offer this model to this key.',
     status: 422,
@@ -118,6 +128,16 @@ export const ERRORS = {
     message: 'The cage lost its controller for longer than the orphan time and ended the task.',
     status: 503,
     verdict: 'retryable',
+  },
+  function_call_answered: {
+    message: 'That call is answered already, or no longer waits.',
+    status: 409,
+    verdict: 'final',
+  },
+  image_invalid: {
+    message: 'That is no PNG, JPEG, WebP or GIF: see details.',
+    status: 422,
+    verdict: 'final',
   },
   result_gone: { message: 'The result is no longer kept: its time was over.', status: 410, verdict: 'final' },
   epoch_superseded: {
@@ -303,6 +323,26 @@ export const ERRORS = {
     verdict: 'final',
   },
   agent_refused: { message: 'The model refused.', status: 422, verdict: 'final' },
+  agent_answer_cut: {
+    message: 'The answer reached its output limit before its end: raise maxOutputTokens, or ask for less.',
+    status: 422,
+    verdict: 'final',
+  },
+  agent_answer_invalid: {
+    message: 'The answer does not fit the form that was asked for, also after one more try: see details.',
+    status: 422,
+    verdict: 'final',
+  },
+  agent_function_unanswered: {
+    message: 'Nobody answered the call of a function in time.',
+    status: 408,
+    verdict: 'final',
+  },
+  output_too_large: {
+    message: 'The files in /work/out are more or larger than a result may hold: see details.',
+    status: 422,
+    verdict: 'final',
+  },
   // storage
   store_unavailable: { message: 'The database does not answer.', status: 503, verdict: 'retryable' },
   store_locked: {

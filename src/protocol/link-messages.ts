@@ -4,7 +4,7 @@ import * as z from 'zod/mini';
  * What is said over the link once frames, sequence and acknowledgement are taken away (see frames.ts). JSON, UTF-8.
  * Times are durations in milliseconds, never points in time: the two ends share no clock.
  */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 const errorBody = z.strictObject({
   code: z.string(),
@@ -46,21 +46,61 @@ export type UsageCounts = z.infer<typeof usageCounts>;
 
 // ---- controller -> cage -------------------------------------------------------------------------------------------
 
-/** The task. Files came before it as `file` messages; `sealedKey` opens with info `clawcage/key/1` and aad `<taskId>:<epoch>`. */
+const mcpServer = z.union([
+  z.strictObject({ command: z.array(z.string()), env: z.record(z.string(), z.string()) }),
+  z.strictObject({ url: z.string() }),
+]);
+
+/** What an agent gets to know of its task; files and images lie in `/work/in`. */
+export const taskInput = z.strictObject({
+  text: z.string(),
+  files: z.array(z.string()),
+  images: z.array(z.strictObject({ name: z.string(), type: z.string(), detail: z.string() })),
+  answer: z.discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('text') }),
+    z.strictObject({ type: z.literal('json') }),
+    z.strictObject({ type: z.literal('json_schema'), schema: z.record(z.string(), z.unknown()) }),
+  ]),
+  functions: z.array(
+    z.strictObject({
+      name: z.string(),
+      description: z.string(),
+      parameters: z.record(z.string(), z.unknown()),
+    }),
+  ),
+  /** How long a call of a function waits for its result. */
+  functionWaitMs: z.number(),
+});
+export type TaskInputMessage = z.infer<typeof taskInput>;
+
+/** What an agent gets to know of its Claw. */
+export const clawInput = z.strictObject({
+  name: z.string(),
+  model: z.string(),
+  instructions: z.string(),
+  maxSteps: z.number(),
+  api: z.enum(['chat', 'responses']),
+  /** By operation; `chat` holds the models beside `model`. */
+  models: z.record(z.string(), z.array(z.string())),
+  maxOutputTokens: z.optional(z.number()),
+  contextTokens: z.optional(z.number()),
+  tools: z.array(z.string()),
+  mcp: z.record(z.string(), mcpServer),
+  /** Absent: the built-in agent. */
+  command: z.optional(z.array(z.string())),
+  /** `host:port` or `http://host:port`. */
+  egress: z.array(z.string()),
+});
+export type ClawInputMessage = z.infer<typeof clawInput>;
+
+/** The task. Files and images came before it as `file` messages; `sealedKey` opens with info `clawcage/key/1` and aad `<taskId>:<epoch>`. */
 export const startMessage = z.strictObject({
   type: z.literal('start'),
   taskId: z.string(),
   epoch: z.number(),
   deadlineMs: z.number(),
-  input: z.strictObject({ text: z.string(), files: z.array(z.string()) }),
-  claw: z.strictObject({
-    name: z.string(),
-    model: z.string(),
-    instructions: z.string(),
-    maxSteps: z.number(),
-    /** Absent: the built-in agent. */
-    command: z.optional(z.array(z.string())),
-  }),
+  input: taskInput,
+  claw: clawInput,
   caps: z.strictObject({
     requestsPerMinute: z.optional(z.number()),
     tokensPerMinute: z.optional(z.number()),
@@ -71,6 +111,8 @@ export const startMessage = z.strictObject({
   sealedKey: sealed,
   /** Capability of role `agent`, absent where the egress list is empty. */
   agentCapability: z.optional(z.string()),
+  /** PEM of certificate authorities that the agent's programs trust beside the image's. */
+  ca: z.optional(z.string()),
 });
 export type StartMessage = z.infer<typeof startMessage>;
 
@@ -101,6 +143,18 @@ export const toCage = z.discriminatedUnion('type', [
     reason: z.enum(['cancelled', 'timed_out']),
     graceMs: z.number(),
   }),
+  /** The answer to a `function_call`; one that is answered already, or no longer waits, is passed over. */
+  z.strictObject({
+    type: z.literal('function_result'),
+    callId: z.string(),
+    ok: z.boolean(),
+    output: z.string(),
+  }),
+  /**
+   * After a result: kill every process but PID 1 and the warden, empty what can be written, start a new meter, prove again; answered by
+   * `ready`. For Claws that keep their cage.
+   */
+  z.strictObject({ type: z.literal('reset') }),
   z.strictObject({ type: z.literal('ping'), id: z.number() }),
   /** Nothing more is wanted of this cage: it exits. */
   z.strictObject({ type: z.literal('end') }),
@@ -123,6 +177,8 @@ export const agentEvent = z.discriminatedUnion('kind', [
   }),
   /** A step of the loop begins; or why nothing moves (`waiting for a permit`). */
   z.strictObject({ kind: z.literal('status'), status: z.string() }),
+  /** What the agent's process writes to stderr. */
+  z.strictObject({ kind: z.literal('log'), text: z.string() }),
 ]);
 export type AgentEvent = z.infer<typeof agentEvent>;
 
@@ -138,6 +194,7 @@ export const fromCage = z.discriminatedUnion('type', [
     callId: z.string(),
     tokens: z.number(),
     model: z.string(),
+    operation: z.string(),
     waitMs: z.number(),
   }),
   /** The meter no longer waits for this permit. */
@@ -153,11 +210,36 @@ export const fromCage = z.discriminatedUnion('type', [
     taskId: z.string(),
     callId: z.string(),
     model: z.string(),
+    operation: z.string(),
     usage: z.optional(usageCounts),
     charge: z.enum(['reported', 'full', 'request', 'none']),
     status: z.optional(z.number()),
     durationMs: z.number(),
   }),
+  /** The agent calls a function of the caller's. Sent again to every new controller while it is not answered; the id stays. */
+  z.strictObject({
+    type: z.literal('function_call'),
+    taskId: z.string(),
+    epoch: z.number(),
+    callId: z.string(),
+    name: z.string(),
+    arguments: z.string(),
+    waitMs: z.number(),
+  }),
+  /** Nobody answered in time, or the agent has ended: the call no longer waits. */
+  z.strictObject({ type: z.literal('function_call_over'), taskId: z.string(), callId: z.string() }),
+  /** A piece of a file of `/work/out`, before the result; `data` base64, at most 192 KiB decoded; pieces in order from 0. */
+  z.strictObject({
+    type: z.literal('output_file'),
+    taskId: z.string(),
+    epoch: z.number(),
+    path: z.string(),
+    piece: z.number(),
+    last: z.boolean(),
+    data: z.string(),
+  }),
+  /** The answer to `reset`: a new meter, proven anew. */
+  z.strictObject({ type: z.literal('ready'), meterPublicKey: z.string(), proof }),
   z.strictObject({
     type: z.literal('result'),
     taskId: z.string(),

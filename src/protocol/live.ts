@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { apiError, taskView, usageView } from './api.ts';
+import { apiError, functionCall, functionResult, taskView, usageView } from './api.ts';
 
 /**
  * WebSocket /api/v1/events: the client subscribes to tasks, the server sends their events in order. Ids grow by one within a task;
@@ -8,6 +8,13 @@ import { apiError, taskView, usageView } from './api.ts';
 export const clientMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('subscribe'), task: z.string(), after: z.int().min(0).optional() }),
   z.strictObject({ type: z.literal('unsubscribe'), task: z.string() }),
+  /** Answers a call of a function; `error` comes back where it cannot be taken, `function_result_taken` where it was. */
+  z.strictObject({
+    type: z.literal('function_result'),
+    task: z.string(),
+    call: z.string(),
+    ...functionResult.shape,
+  }),
 ]);
 
 export const taskEvent = z.discriminatedUnion('kind', [
@@ -22,6 +29,12 @@ export const taskEvent = z.discriminatedUnion('kind', [
     output: z.string(),
   }),
   z.strictObject({ kind: z.literal('status'), status: z.string() }),
+  /** What the agent's process writes to stderr. */
+  z.strictObject({ kind: z.literal('log'), text: z.string() }),
+  /** The model calls a function of the caller's. */
+  z.strictObject({ kind: z.literal('function_call'), call: functionCall }),
+  /** It is answered, or its time is over. */
+  z.strictObject({ kind: z.literal('function_result'), call: z.string(), ok: z.boolean() }),
   /** The last event of a task. */
   z.strictObject({ kind: z.literal('ended'), task: taskView, usage: usageView }),
 ]);
@@ -30,6 +43,7 @@ export type TaskEvent = z.infer<typeof taskEvent>;
 export const serverMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('event'), task: z.string(), id: z.int(), event: taskEvent }),
   z.strictObject({ type: z.literal('gap'), task: z.string(), from: z.int() }),
+  z.strictObject({ type: z.literal('function_result_taken'), task: z.string(), call: z.string() }),
   z.strictObject({ type: z.literal('error'), task: z.string().optional(), error: apiError }),
 ]);
 export type ServerMessage = z.infer<typeof serverMessage>;

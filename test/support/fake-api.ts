@@ -5,6 +5,7 @@ import type { WebSocket } from 'ws';
 import { CodedError } from '#errors/coded-error.ts';
 import { ERRORS, type ErrorCode } from '#errors/table.ts';
 import {
+  clawDefaults,
   clawCreate,
   keyCreate,
   keyRotate,
@@ -137,14 +138,7 @@ export class FakeApi {
     this.claws.set(name, {
       id: `claw_${name}`,
       name,
-      model: 'sim-1',
-      key: 'demo',
-      instructions: '',
-      requestsPerMinute: 30,
-      tokensPerMinute: 60_000,
-      maxSteps: 50,
-      concurrency: 2,
-      timeoutMs: 600_000,
+      ...clawDefaults.parse({ model: 'sim-1', key: 'demo', requestsPerMinute: 30, tokensPerMinute: 60_000 }),
       state,
       createdAt: NOW,
       updatedAt: NOW,
@@ -159,6 +153,11 @@ export class FakeApi {
       state: 'queued',
       waiting: null,
       epoch: 1,
+      priority: 0,
+      notBefore: null,
+      deadline: null,
+      batch: null,
+      ref: null,
       createdAt: NOW,
       startedAt: null,
       endedAt: null,

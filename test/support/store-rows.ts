@@ -1,3 +1,4 @@
+import { clawDefaults } from '#protocol/api.ts';
 import { randomBytes } from 'node:crypto';
 import type { Store } from '../../orchestrator/store/store.ts';
 
@@ -21,14 +22,8 @@ export async function newTenant(store: Store) {
     store.claws.create({
       organisation,
       name,
-      model: 'gpt-test',
+      ...clawDefaults.parse({ model: 'gpt-test', key: 'none', tokensPerMinute: 1000, timeoutMs: 60_000 }),
       key: key.id,
-      instructions: '',
-      requestsPerMinute: null,
-      tokensPerMinute: 1000,
-      maxSteps: 50,
-      concurrency: 2,
-      timeoutMs: 60_000,
     });
   const claw = await addClaw('worker');
   const addTask = async (idempotency?: { idempotencyKey: string; idempotencyHash: string }, of = claw.id) =>

@@ -49,7 +49,7 @@ class Watcher {
     try {
       const message = parse(clientMessage, readJson(data));
       if (message.type === 'unsubscribe') this.#unsubscribe(message.task);
-      else await this.#subscribe(message.task, message.after);
+      else if (message.type === 'subscribe') await this.#subscribe(message.task, message.after);
     } catch (error) {
       this.#send({ type: 'error', error: toCodedError(error).toBody() as never });
     }

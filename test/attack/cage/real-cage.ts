@@ -13,6 +13,7 @@ import { dialLink, type Link } from '../../../orchestrator/link/dial-link.ts';
 import { DockerRuntime } from '../../../orchestrator/runtimes/docker/index.ts';
 import { cageOptions, type CreateOptions } from '../../../orchestrator/runtimes/docker/spec.ts';
 import { removeInstall } from '../../support/docker.ts';
+import { plainClaw, plainInput } from '../../support/task-start.ts';
 
 export type Result = Extract<FromCage, { type: 'result' }>;
 
@@ -122,8 +123,8 @@ export class RealCage {
       taskId: 'task',
       epoch: 1,
       deadlineMs: 60_000,
-      input: { text: 'task', files: [] },
-      claw: { name: 'claw', model: 'gpt-4o', instructions: '', maxSteps: 1, command },
+      input: plainInput('task'),
+      claw: plainClaw({ command }),
       caps: { permitWaitMs: 1_000 },
       provider: { baseUrl: 'https://api.openai.com/v1', capability: 'none' },
       sealedKey: await seal(this.link.hello.meterPublicKey, Buffer.from(key), KEY_INFO, 'task:1'),

@@ -11,6 +11,7 @@ import { serveLink } from '../../../cage-image/warden/link/serve-link.ts';
 import { Warden } from '../../../cage-image/warden/warden.ts';
 import { dialLink, type Link } from '../../../orchestrator/link/dial-link.ts';
 import type { MeterBench } from './meter-bench.ts';
+import { plainClaw, plainInput } from '../../support/task-start.ts';
 
 type Said<T extends FromCage['type']> = Extract<FromCage, { type: T }>;
 type PermitRequest = Said<'permit_request'>;
@@ -106,8 +107,8 @@ export class CageUnderTest implements AsyncDisposable {
       taskId: 'task',
       epoch: 1,
       deadlineMs: options.deadlineMs ?? 30_000,
-      input: { text, files: Object.keys(files) },
-      claw: { name: 'claw', model: 'gpt-4o', instructions: '', maxSteps: 10, ...options.claw },
+      input: plainInput(text, Object.keys(files)),
+      claw: plainClaw(options.claw),
       caps: { permitWaitMs: 5_000 },
       provider: this.#bench.target(),
       sealedKey: await this.sealKey('task:1', options.key),

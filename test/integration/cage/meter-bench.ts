@@ -64,6 +64,7 @@ export class MeterUnderTest implements AsyncDisposable {
     const sealedKey = await seal(under.only('ready').publicKey, Buffer.from(key), KEY_INFO, 'task:1');
     const common = {
       model: 'gpt-4o',
+      models: {},
       permitWaitMs: 5_000,
       gate: bench.gate.socket,
       provider: bench.target(),

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
+import { PROTOCOL_VERSION } from '#protocol/link-messages.ts';
 import { encodeFrame } from '#protocol/frames.ts';
 import { GATE_LINK_PATH, GATE_LINK_UPGRADE } from '#protocol/gate-reply.ts';
 import { gateRequest } from '../../../cage-image/tunnel/gate-request.ts';
@@ -96,7 +97,10 @@ describe('a controller that does not read', () => {
     });
     const tls = await secureLink(raw, Buffer.from(cage.secret), cage.cageId, 5_000);
     tls.write(
-      encodeFrame({ kind: 'handshake', payload: { type: 'resume', versions: [1], epoch: 1, lastSeq: 0 } }),
+      encodeFrame({
+        kind: 'handshake',
+        payload: { type: 'resume', versions: [PROTOCOL_VERSION], epoch: 1, lastSeq: 0 },
+      }),
     );
     await eventually(() => expect(cage.link.connected).toBe(true));
     raw.pause();

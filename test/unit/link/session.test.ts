@@ -5,6 +5,7 @@ import { encodeFrame, type Frame } from '#protocol/frames.ts';
 import { CageSession, type ControllerState } from '#protocol/link-cage.ts';
 import type { LinkConnection } from '#protocol/link-connection.ts';
 import { ControllerSession } from '#protocol/link-controller.ts';
+import { PROTOCOL_VERSION } from '#protocol/link-messages.ts';
 import type { OutboxLimits } from '#protocol/link-outbox.ts';
 
 /** A stream of which the test is the other end. */
@@ -31,7 +32,12 @@ class OtherEnd {
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
-const resume = (epoch: number, lastSeq = 0, versions = [1]) => ({ type: 'resume', versions, epoch, lastSeq });
+const resume = (epoch: number, lastSeq = 0, versions = [PROTOCOL_VERSION]) => ({
+  type: 'resume',
+  versions,
+  epoch,
+  lastSeq,
+});
 const text = (size: number) =>
   ({ type: 'event', taskId: 't', event: { kind: 'text', text: 'x'.repeat(size) } }) as const;
 
@@ -92,7 +98,11 @@ describe("the cage's end", () => {
   });
 
   it('refuses a controller of other versions, whatever else its resume says', async () => {
-    const [end] = await attach(build(), { ...resume(1), versions: [2, 3], novelty: true });
+    const [end] = await attach(build(), {
+      ...resume(1),
+      versions: [PROTOCOL_VERSION + 1, PROTOCOL_VERSION + 2],
+      novelty: true,
+    });
     expect(end.payloads).toMatchObject([{ type: 'refuse', error: { code: 'link_version' } }]);
   });
 
@@ -197,7 +207,7 @@ describe("the controller's end", () => {
       kind: 'handshake',
       payload: {
         type: 'hello',
-        version: 1,
+        version: PROTOCOL_VERSION,
         cageId: 'c',
         epoch: 1,
         lastSeq: 0,
@@ -225,7 +235,7 @@ describe("the controller's end", () => {
   });
 
   it.each([
-    ['link_version', { version: 2 }],
+    ['link_version', { version: PROTOCOL_VERSION + 1 }],
     ['link_sequence', { epoch: 2 }],
   ] as const)('ends with %s at a hello that does not fit', (code, numbers) => {
     const { session, fatal } = build();

@@ -3,7 +3,7 @@ import { OpenCalls } from '../../../cage-image/warden/open-calls.ts';
 
 const TASK = { taskId: 'task', epoch: 3 };
 const ask = (callId: string) =>
-  ({ type: 'permit_request', callId, tokens: 10, model: 'm', waitMs: 100 }) as const;
+  ({ type: 'permit_request', callId, tokens: 10, model: 'm', operation: 'chat', waitMs: 100 }) as const;
 const grant = (callId: string) =>
   ({ type: 'permit', callId, decision: { granted: true, sendWithinMs: 30_000 } }) as const;
 
@@ -37,7 +37,10 @@ describe('the calls that are open', () => {
   test('are charged in full when the meter is gone, each once, and no others', () => {
     const calls = new OpenCalls(TASK);
     for (const callId of ['settled', 'abandoned', 'open']) calls.toController(ask(callId), 1);
-    calls.toController({ type: 'settle', callId: 'settled', model: 'm', charge: 'none', durationMs: 1 }, 1);
+    calls.toController(
+      { type: 'settle', callId: 'settled', model: 'm', operation: 'chat', charge: 'none', durationMs: 1 },
+      1,
+    );
     calls.toController({ type: 'permit_abandoned', callId: 'abandoned' }, 1);
     expect(calls.abandon()).toMatchObject([
       { type: 'settle', taskId: 'task', callId: 'open', charge: 'full' },
