@@ -45,8 +45,8 @@ images: ready ## build the images of cage and gate that are missing
 	@ops/with-engine.sh node ops/images.ts
 
 .PHONY: bench
-bench: ready ## run the measurements of bench/
-	@for measurement in $(wildcard bench/*.ts); do node $$measurement || exit 1; done
+bench: ready ## measure against peers in the same run; writes bench/RESULTS.md (minutes)
+	@ops/with-engine.sh node bench/main.ts
 
 .PHONY: clean
 clean: ## remove what builds and tests left in the checkout

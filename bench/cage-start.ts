@@ -11,6 +11,7 @@ import { Secret } from '#secret/secret.ts';
 import { imageTags } from '../ops/image-tags.ts';
 import { dialLink } from '../orchestrator/link/dial-link.ts';
 import { DockerRuntime } from '../orchestrator/runtimes/docker/index.ts';
+import { median, quantile, report } from './report.ts';
 
 /**
  * Starts of an attempt against a bare create and start of the same image without a network, in turns in the same run, so that both meet the
@@ -20,9 +21,10 @@ import { DockerRuntime } from '../orchestrator/runtimes/docker/index.ts';
  */
 const { values } = parseArgs({
   options: { rounds: { type: 'string', default: '15' }, cage: { type: 'string' }, gate: { type: 'string' } },
+  strict: false,
 });
 const tags = imageTags();
-const images = { cage: values.cage ?? tags.cage, gate: values.gate ?? tags.gate };
+const images = { cage: String(values.cage ?? tags.cage), gate: String(values.gate ?? tags.gate) };
 const install = `bench-${randomBytes(4).toString('hex')}`;
 const { publicKey, privateKey } = generateKeyPairSync('ed25519');
 const docker = new Docker();
@@ -50,11 +52,21 @@ try {
     cold.push(caged.startedMs);
     warm.push(caged.startedMs - caged.helloMs);
   }
-  print('bare create + start', bare);
-  print('cage running', running);
-  print('cage said hello', hello);
-  print('cold start', cold);
-  print('warm start', warm);
+  const peer = { name: 'bare create + start', value: median(bare) };
+  report(
+    [
+      { what: 'cage running', ours: running },
+      { what: 'cage said hello', ours: hello },
+      { what: 'cold start of the agent', ours: cold },
+      { what: 'warm start of the agent', ours: warm },
+    ].map(({ what, ours }) => ({
+      what,
+      ours: median(ours),
+      unit: 'ms',
+      peer,
+      note: `p90 ${quantile(ours, 0.9).toFixed(0)} ms`,
+    })),
+  );
 } finally {
   for (const { cageId } of await runtime.list()) await runtime.destroy(cageId);
   await runtime.teardown();
@@ -152,15 +164,4 @@ function capability(cage: string, role: CapabilityClaims['role']): string {
     tunnelMs: 600_000,
   };
   return signCapability(claims, privateKey);
-}
-
-function print(what: string, ms: readonly number[]): void {
-  const sorted = ms.toSorted((a, b) => a - b);
-  const at = (part: number): number =>
-    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
-  const bareMedian = bare.toSorted((a, b) => a - b)[Math.floor(bare.length / 2)] ?? Number.NaN;
-  const ratio = (at(0.5) / bareMedian).toFixed(2);
-  console.log(
-    `${what.padEnd(20)} median ${at(0.5).toFixed(0)} ms, p90 ${at(0.9).toFixed(0)} ms, ${ratio} of bare`,
-  );
 }

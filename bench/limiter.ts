@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { ENTRY_MS, SEND_WITHIN_MS } from '#limits/window.ts';
 import { Scripts } from '../orchestrator/limiter/scripts.ts';
+import { report } from './report.ts';
 
 /**
  * What exactness costs: our permit, sent and settle against the usual fixed window of two counters, on the same Redis in the
@@ -74,13 +75,18 @@ for (let round = 0; round < ROUNDS; round += 1) {
 
 const total = ROUNDS * CALLS;
 const base = results.get('fixed window')!.redisMicroseconds / total;
-for (const [name, { redisMicroseconds, wallMs }] of results) {
-  const each = redisMicroseconds / total;
-  console.log(
-    `${name.padEnd(14)} ${each.toFixed(1).padStart(6)} us of Redis each, ${(each / base).toFixed(2)} x the fixed window, ${Math.round((total / wallMs) * 1000)} a second, ${IN_FLIGHT} in flight`,
-  );
-}
-console.log(`with ${await redis.zcard('{o}:c:log')} entries in the log`);
+const entries = await redis.zcard('{o}:c:log');
+report(
+  [...results]
+    .filter(([name]) => name !== 'fixed window')
+    .map(([name, { redisMicroseconds, wallMs }]) => ({
+      what: `${name}: Redis' own time`,
+      ours: redisMicroseconds / total,
+      unit: 'us',
+      peer: { name: 'a fixed window of two counters', value: base },
+      note: `${Math.round((total / wallMs) * 1000)} a second, ${IN_FLIGHT} in flight; ${entries} entries in the log`,
+    })),
+);
 redis.disconnect();
 server.kill();
 rmSync(folder, { recursive: true, force: true });

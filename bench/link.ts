@@ -4,15 +4,17 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Secret } from '#secret/secret.ts';
 import { serveLink } from '../cage-image/warden/link/serve-link.ts';
 import { CapabilityIssuer } from '../orchestrator/link/capabilities.ts';
 import { dialLink } from '../orchestrator/link/dial-link.ts';
+import { median, quantile, report } from './report.ts';
 
 // link.ts - round trips of a ping over the whole link (TLS, frames, acknowledgements) through a gate in its own process.
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5000' } } });
+const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5000' } }, strict: false });
 const rounds = Number(values.rounds);
 
 const PORT = 41_811;
@@ -24,16 +26,20 @@ const gate = {
   socket: { socket: join(folder, 'gate.sock') },
   tcp: { host: '127.0.0.1', port: PORT },
 };
-const child = spawn(process.execPath, ['cage-image/gate/main.ts'], {
-  env: {
-    CLAWCAGE_GATE_INSTALL: 'bench',
-    CLAWCAGE_GATE_PUBLIC_KEY: Buffer.from(pem).toString('base64'),
-    CLAWCAGE_GATE_SOCKET: gate.socket.socket,
-    CLAWCAGE_GATE_HOST: gate.tcp.host,
-    CLAWCAGE_GATE_PORT: String(PORT),
+const child = spawn(
+  process.execPath,
+  [fileURLToPath(new URL('../cage-image/gate/main.ts', import.meta.url))],
+  {
+    env: {
+      CLAWCAGE_GATE_INSTALL: 'bench',
+      CLAWCAGE_GATE_PUBLIC_KEY: Buffer.from(pem).toString('base64'),
+      CLAWCAGE_GATE_SOCKET: gate.socket.socket,
+      CLAWCAGE_GATE_HOST: gate.tcp.host,
+      CLAWCAGE_GATE_PORT: String(PORT),
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
   },
-  stdio: ['ignore', 'pipe', 'inherit'],
-});
+);
 await once(child.stdout, 'data');
 
 const cageId = 'bench';
@@ -83,15 +89,15 @@ for (let id = 0; id < rounds; id++) {
   trips.push(performance.now() - began);
 }
 
-const at = (sorted: number[], part: number): string =>
-  (sorted[Math.floor(sorted.length * part)] ?? 0).toFixed(3);
-for (const [what, samples] of [
-  ['connect and hello', connects],
-  ['round trip', trips],
-] as const) {
-  const sorted = samples.toSorted((a, b) => a - b);
-  console.log(`${what}: median ${at(sorted, 0.5)} ms, 99 % ${at(sorted, 0.99)} ms, ${sorted.length} samples`);
-}
+report([
+  { what: 'connect and hello', ours: median(connects), unit: 'ms' },
+  {
+    what: 'round trip',
+    ours: median(trips),
+    unit: 'ms',
+    note: `99 % ${quantile(trips, 0.99).toFixed(2)} ms`,
+  },
+]);
 await link.close();
 await cage.close();
 child.kill('SIGTERM');
