@@ -9,14 +9,20 @@ export interface CagePaths {
   readonly tini: string;
   /** The Node of warden and meter; only to be executed (0711), so that the kernel closes their processes to the agent. */
   readonly protectedNode: string;
-  /** The agent's own Node, an ordinary readable one. */
+  /** The built-in agent's Node, an ordinary readable one. */
   readonly agentNode: string;
+  /** The shell of the self-proof: readable like what an agent runs, and ours, since an image may have none, or one that tells tales. */
+  readonly probeShell: string;
   readonly meterEntry: string;
   readonly agentEntry: string;
   /** Everything of ours in the image: root owns it, the agent must not be able to write into it. */
   readonly installation: string;
   readonly compileCache: string | undefined;
   readonly work: string;
+  /** What the warden tells the agent in files: the task, certificate authorities. Mode 0700. */
+  readonly run: string;
+  /** What else the agent can write, emptied with the two above before a cage is used again. */
+  readonly scratch: readonly string[];
   /** The search path of the agent and its tools. */
   readonly searchPath: string;
 }
@@ -24,14 +30,20 @@ export interface CagePaths {
 export const IMAGE_PATHS: CagePaths = {
   tini: '/opt/clawcage/bin/tini',
   protectedNode: '/opt/clawcage/bin/node',
-  agentNode: '/usr/local/bin/node',
+  agentNode: '/opt/clawcage/agent/node',
+  probeShell: '/opt/clawcage/agent/sh',
   meterEntry: '/opt/clawcage/meter.mjs',
   agentEntry: '/opt/clawcage/agent.mjs',
   installation: '/opt/clawcage',
   compileCache: '/opt/clawcage/cache',
   work: '/work',
+  run: '/run/clawcage',
+  scratch: ['/tmp', '/dev/shm', '/dev/mqueue'],
   searchPath: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
 };
+
+/** Of warden and meter, as the Dockerfile has them: no inspector on a signal, and no code that an image's /etc/ssl/openssl.cnf names. */
+export const PROTECTED_OPTIONS = ['--disable-sigusr1', '--openssl-config=/dev/null'] as const;
 
 /** Whether every process that can be seen belongs to this cage: only then may the warden end processes that are not its own. */
 export function inCage(paths: CagePaths, init = '/proc/1/cmdline'): boolean {

@@ -1,12 +1,14 @@
 import { z } from 'zod';
 import { WebSocket } from 'ws';
-import { errorReply } from '#protocol/api.ts';
+import { errorReply, page } from '#protocol/api.ts';
 import { failure, refusal, type Failure } from './failure.ts';
 
 export interface Ask {
   readonly body?: unknown;
   /** A body that is JSON already, for what must not become a string. */
   readonly bytes?: Buffer;
+  /** Of what `bytes` are, where it is not JSON. */
+  readonly contentType?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Answers with this status are read with the schema as well, instead of being a failure. */
   readonly alsoStatus?: number;
@@ -36,6 +38,35 @@ export class Client {
 
   post<T extends z.ZodType>(path: string, schema: T, ask: Ask = {}): Promise<z.output<T>> {
     return this.#ask('POST', path, schema, ask);
+  }
+
+  patch<T extends z.ZodType>(path: string, schema: T, ask: Ask = {}): Promise<z.output<T>> {
+    return this.#ask('PATCH', path, schema, ask);
+  }
+
+  /** Every item of a list, page after page. */
+  async all<T extends z.ZodType>(path: string, item: T, ask: Ask = {}): Promise<z.output<T>[]> {
+    const items: z.output<T>[] = [];
+    const separator = path.includes('?') ? '&' : '?';
+    let cursor: string | null = null;
+    do {
+      const at: string = cursor === null ? path : `${path}${separator}cursor=${encodeURIComponent(cursor)}`;
+      const reply: { items: z.output<T>[]; nextCursor: string | null } = await this.get(at, page(item), ask);
+      items.push(...reply.items);
+      cursor = reply.nextCursor;
+    } while (cursor !== null);
+    return items;
+  }
+
+  /** The body of an answer as it comes, for what may be large. */
+  async *bytes(path: string, ask: Ask = {}): AsyncGenerator<Uint8Array> {
+    const response = await this.#send('GET', path, ask);
+    if (!response.ok) throw this.#refused(response.status, await this.#json(response));
+    try {
+      for await (const chunk of response.body ?? []) yield chunk as Uint8Array;
+    } catch (error) {
+      throw this.#unreachable(error);
+    }
   }
 
   async delete(path: string): Promise<void> {
@@ -71,7 +102,7 @@ export class Client {
         method,
         headers: {
           ...this.#authorization(),
-          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...(body !== undefined && { 'content-type': ask.contentType ?? 'application/json' }),
           ...ask.headers,
         },
         ...(body !== undefined && { body: body as NonNullable<RequestInit['body']> }),

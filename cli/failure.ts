@@ -11,6 +11,7 @@ export class Failure extends Error {
   readonly details: Details | undefined;
   readonly requestId: string | undefined;
   readonly exitCode: ExitCode;
+  readonly #status: number;
 
   constructor(error: {
     code: string;
@@ -24,7 +25,14 @@ export class Failure extends Error {
     this.code = error.code;
     this.details = error.details;
     this.requestId = error.requestId;
+    this.#status = error.status;
     this.exitCode = exitCodeOfError(error.code, error.status);
+  }
+
+  /** The same with more details. */
+  with(details: Details): Failure {
+    const { code, message, requestId } = this;
+    return new Failure({ code, message, details: { ...this.details, ...details }, requestId, status: this.#status });
   }
 }
 
@@ -39,14 +47,20 @@ export function refusal(status: number, { error }: ErrorReply): Failure {
   return new Failure({ ...error, status });
 }
 
-/** `error[code]: message (details) · request id`, one line; for a failure, and for an error that came as a part of a task. */
+/**
+ * `error[code]: message (details) · request id`, one line; for a failure, and for an error that came as a part of a task. Several
+ * `problems` come after it, a line each.
+ */
 export function errorLine(
   error: { code: string; message: string; details?: Details | undefined; requestId?: string | undefined },
   colours: Colours,
 ): string {
-  const details = describeDetails(error.details);
+  const { problems, ...others } = error.details ?? {};
+  const apart = Array.isArray(problems) && problems.length > 1;
+  const details = describeDetails(apart ? others : error.details);
   const request = error.requestId === undefined ? '' : colours.dim(` · request ${error.requestId}`);
-  return `${colours.red(`error[${error.code}]`)}: ${error.message}${details === '' ? '' : ` (${details})`}${request}`;
+  const line = `${colours.red(`error[${error.code}]`)}: ${error.message}${details === '' ? '' : ` (${details})`}${request}`;
+  return apart ? [line, ...problems.map((problem) => `  ${describe(problem)}`)].join('\n') : line;
 }
 
 /** The form of the API, for `--json`. */

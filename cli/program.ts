@@ -1,13 +1,18 @@
 import { Command } from 'commander';
 import type { Cli } from './cli.ts';
+import { addBatchCommands } from './commands/batch.ts';
 import { addClawsCommands } from './commands/claws.ts';
+import { addCompletionCommands } from './commands/completion.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addDownCommand } from './commands/down.ts';
 import { addKeysCommands } from './commands/keys.ts';
+import { addLogsCommand } from './commands/logs.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addTasksCommands } from './commands/tasks.ts';
 import { addUpCommand } from './commands/up.ts';
 import { addUsageCommand } from './commands/usage.ts';
+import { addWebhooksCommands } from './commands/webhooks.ts';
 import { coloursFor, widthOf } from './terminal/terminal.ts';
 
 const AFTER = `
@@ -17,13 +22,16 @@ Environment:
   CLAWCAGE_PORT   port to listen on (4180)
 
 Exit codes:
-  0 done   1 task failed   2 usage   3 not set up   4 cannot reach the server   5 refused   6 timed out   130 cancelled
+  0 done   1 task failed (diff: something differs)   2 usage   3 not set up   4 cannot reach the server
+  5 refused   6 timed out   130 cancelled
 
 Examples:
   clawcage up                                             start everything; on an empty store, the demo
   clawcage keys add work --provider openai < key.txt      bring your own key
   clawcage claws create writer --model gpt-4.1-mini --key work --tpm 60000
   clawcage run writer "Summarise the file" --file report.txt
+  clawcage claws apply -f claw.yaml                       Claws as files
+  clawcage doctor                                         what is wrong, and what to do
 `;
 
 /** The whole command line as a value. */
@@ -48,10 +56,15 @@ export function buildProgram(cli: Cli): Command {
   addUpCommand(program, cli);
   addDownCommand(program, cli);
   addStatusCommand(program, cli);
+  addDoctorCommand(program, cli);
   addKeysCommands(program, cli);
   addClawsCommands(program, cli);
   addRunCommand(program, cli);
   addTasksCommands(program, cli);
+  addBatchCommands(program, cli);
+  addLogsCommand(program, cli);
   addUsageCommand(program, cli);
+  addWebhooksCommands(program, cli);
+  addCompletionCommands(program, cli);
   return program;
 }

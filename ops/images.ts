@@ -36,11 +36,7 @@ export async function makeImages(
   options: ImagesOptions = {},
 ): Promise<ImageTags> {
   const tags = options.tags ?? imageTags(options);
-  mkdirSync(join(ROOT, 'build'), { recursive: true });
-  if (!(await hasImage(tags.base)) && (await imagesToMake(options)) !== 'nothing') {
-    const origin = await findOrigin(options.baseImage ?? DEFAULT_BASE_IMAGE);
-    say(`${tags.base} from ${await makeBase(tags.base, origin, join(ROOT, 'build'))}`);
-  }
+  if ((await imagesToMake(options)) !== 'nothing') await makeBaseImage(say, options);
   const missing: (typeof PARTS)[number][] = [];
   for (const part of PARTS) if (!(await hasImage(tags[part]))) missing.push(part);
   if (missing.length === 0) return tags;
@@ -54,6 +50,19 @@ export async function makeImages(
     rmSync(context, { recursive: true });
   }
   return tags;
+}
+
+/** Makes the base alone where it is missing. */
+export async function makeBaseImage(
+  say: (line: string) => void,
+  options: ImagesOptions = {},
+): Promise<string> {
+  const { base } = options.tags ?? imageTags(options);
+  if (await hasImage(base)) return base;
+  mkdirSync(join(ROOT, 'build'), { recursive: true });
+  const origin = await findOrigin(options.baseImage ?? DEFAULT_BASE_IMAGE);
+  say(`${base} from ${await makeBase(base, origin, join(ROOT, 'build'))}`);
+  return base;
 }
 
 /**
@@ -74,6 +83,7 @@ export async function buildContext(sources?: string): Promise<string> {
 
 async function fill(context: string, sources: string | undefined): Promise<void> {
   copyFileSync(join(ROOT, 'cage-image', 'Dockerfile'), join(context, 'Dockerfile'));
+  copyFileSync(join(ROOT, 'ops', 'images', 'own-libc.ts'), join(context, 'own-libc.ts'));
   const node = join(ROOT, 'node_modules', 'node', 'bin', 'node');
   try {
     linkSync(node, join(context, 'node'));

@@ -4,6 +4,7 @@ import { CodedError } from '#errors/coded-error.ts';
 import type { Runtime } from '#runtime/runtime.ts';
 import { Vault } from '#vault/vault.ts';
 import { imageTags } from '../ops/image-tags.ts';
+import { BatchService } from './batches/batch-service.ts';
 import { ClawService } from './claws/claw-service.ts';
 import type { Config } from './config.ts';
 import { EventHub } from './events/event-hub.ts';
@@ -14,12 +15,16 @@ import { KeyCheck } from './keys/key-check.ts';
 import { KeyService } from './keys/key-service.ts';
 import { CageKeeper } from './launch/cage-keeper.ts';
 import { Dispatcher } from './launch/dispatcher.ts';
+import { KeptCages } from './launch/kept-cages.ts';
 import { Launcher } from './launch/launcher.ts';
+import { Retries } from './launch/retries.ts';
 import { Runs } from './launch/runs.ts';
 import { WarmSpares } from './launch/warm-spares.ts';
 import { Limiter } from './limiter/limiter.ts';
 import { CapabilityIssuer } from './link/capabilities.ts';
 import { openLog } from './log.ts';
+import { Doctor } from './doctor/doctor.ts';
+import { examinations } from './doctor/examinations.ts';
 import { DispatchQueue } from './queue/dispatch-queue.ts';
 import { Adoption } from './reconcile/adoption.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
@@ -31,10 +36,17 @@ import { Readiness } from './status/readiness.ts';
 import { StatusService } from './status/status-service.ts';
 import { readGauges } from './status/read-gauges.ts';
 import { openStore, type Store } from './store/store.ts';
+import { FileService } from './tasks/file-service.ts';
+import { FunctionService } from './tasks/function-service.ts';
 import { TaskService } from './tasks/task-service.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
+import { UsageService } from './usage/usage-service.ts';
 import { FileKeks } from './vault/file-keks.ts';
 import { FileShreddingKeys } from './vault/file-shredding-keys.ts';
+import { DeliveryWorker } from './webhooks/delivery-worker.ts';
+import { Poster } from './webhooks/post.ts';
+import { WebhookSecrets } from './webhooks/webhook-secrets.ts';
+import { WebhookService } from './webhooks/webhook-service.ts';
 
 export interface Service {
   /** Listens, and takes jobs; the address. */
@@ -45,6 +57,9 @@ export interface Service {
 
 /** Launches that may go on at once: each is mostly waiting for the engine. */
 const LAUNCHES = 4;
+
+/** How long a receiver may take for one attempt. */
+const WEBHOOK_MS = 10_000;
 
 /** The Redis that holds the limiter's books; unset after an orderly stop of our own, which has written everything down. */
 const RUN_ID = 'limiter.runId';
@@ -114,30 +129,47 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     image: cageImage,
     orphanMs: config.orphanMs,
     maxCages: config.maxCages,
-    onPlace: (tenant) => void dispatcher.pokeAll(tenant),
+    onPlace: (tenant) => {
+      launcher.placeFreed();
+      void dispatcher.pokeAll(tenant);
+    },
     log,
   });
   undo.defer(() => keeper.release());
-  const spares = new WarmSpares({ keeper, cages: store.cages, perClaw: config.warmSpares, log });
+  const spares = new WarmSpares({
+    keeper,
+    cages: store.cages,
+    claws: store.claws,
+    perClaw: config.warmSpares,
+    log,
+  });
+  const kept = new KeptCages({ store, keeper, log });
   const runs = new Runs({
     store,
     vault,
     limiter,
     events,
     keeper,
+    kept,
+    retries: new Retries({ store, queue, log }),
     telemetry,
     resultUnfetchedMs: config.results.unfetchedMs,
     log,
-    onFree: (tenant, claw) => void dispatcher.poke(tenant, claw),
+    onFinal: (task) => void webhooks.taskEnded(task),
+    onFree: (tenant, claw) => {
+      launcher.placeFreed();
+      void dispatcher.poke(tenant, claw);
+    },
   });
   undo.defer(() => runs.release());
-  const launcher = new Launcher({
+  const launcher: Launcher = new Launcher({
     store,
     vault,
     limiter,
     queue,
     keeper,
     spares,
+    kept,
     runs,
     capabilities,
     telemetry,
@@ -147,13 +179,42 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
 
   const check = new KeyCheck({ keeper, capabilities });
   const keys = new KeyService({ keys: store.keys, vault, check, allowHosts: config.gateAllowHosts });
+  const files = new FileService({
+    tasks: store.tasks,
+    files: store.taskFiles,
+    vault,
+    resultFetchedMs: config.results.fetchedMs,
+  });
   const tasks = new TaskService({
     store,
     vault,
     queue,
     runs,
+    files,
     resultFetchedMs: config.results.fetchedMs,
     log,
+  });
+  const secrets = new WebhookSecrets({ organisations: store.organisations, vault });
+  const deliveries = new DeliveryWorker({
+    deliveries: store.deliveries,
+    secrets,
+    poster: new Poster({ gate: () => runtime.gate().controller, capabilities, limitMs: WEBHOOK_MS }),
+    telemetry,
+    report: (tenant, task) => tasks.get(tenant, task),
+    log,
+  });
+  undo.defer(() => deliveries.close());
+  const webhooks: WebhookService = new WebhookService({
+    store,
+    secrets,
+    log,
+    onEnqueued: () => deliveries.wake(),
+  });
+  const batches = new BatchService({
+    store,
+    vault,
+    tasks,
+    poke: (tenant, claw) => dispatcher.poke(tenant, claw),
   });
   const claws = new ClawService({
     store,
@@ -174,6 +235,27 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
       if (!(await runtime.gateAlive(signal))) throw new CodedError('gate_unavailable');
     },
   });
+  const clock = redis.connect({ lazyConnect: true });
+  const doctor = new Doctor(
+    examinations({
+      home: home.path,
+      runtime: {
+        name: runtime.facts.name,
+        list: (signal) => runtime.list(signal),
+        prepare: (signal) => runtime.prepare(signal),
+        gateAlive: (signal) => runtime.gateAlive(signal),
+      },
+      keeper,
+      redis: {
+        ping: () => limiter.ping(),
+        now: async () => {
+          const [seconds, microseconds] = await clock.time();
+          return new Date(Number(seconds) * 1000 + Number(microseconds) / 1000);
+        },
+      },
+      store,
+    }),
+  );
   const status = new StatusService({ store, limiter, readiness, install: home.install, version: version() });
   telemetry.onScrape(() => readGauges({ store, queue, limiter, telemetry, organisation }));
   const adoption = new Adoption({ store, runtime, keeper, runs, telemetry, limiter, organisation, log });
@@ -184,6 +266,7 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     keeper,
     runs,
     spares,
+    kept,
     dispatcher,
     adoption,
     isLaunching: (task) => launcher.isLaunching(task),
@@ -197,14 +280,21 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
   const app = await buildApp({
     authenticate: administratorOnly(home.adminToken, organisation),
     logger: log,
+    version: version(),
     keys,
     claws,
     tasks,
+    functions: new FunctionService({ tasks: store.tasks, runs }),
+    files,
+    batches,
+    webhooks,
     usage: status,
+    usageReports: new UsageService(store),
     status,
     events,
     watching: tasks,
     readiness,
+    doctor,
     metrics: telemetry,
     cages: {
       endAll: async () => {
@@ -225,6 +315,7 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     async listen() {
       queue.start((dispatch) => launcher.launch(dispatch), LAUNCHES);
       reconciler.start();
+      deliveries.start();
       return await app.listen(config.http);
     },
     async close() {

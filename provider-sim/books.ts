@@ -18,13 +18,19 @@ export interface Call {
   readonly keyFingerprint: string | null;
   readonly method: string;
   readonly path: string;
+  /** What the path stands for: `chat`, `responses`, `embeddings`, …; null where it is no path of the provider's. */
+  readonly operation: string | null;
   readonly model: string | null;
   /** The status that was answered; 0 where the connection ended before any. */
   readonly status: number;
   /** What was used: 0 where the call was refused. */
   readonly inputTokens: number;
+  /** Those of the input that a cache of prompts already had; they count all the same. */
+  readonly cachedTokens: number;
   /** What was produced, also where it was cut or aborted before its end. */
   readonly outputTokens: number;
+  /** Those of the output that were thought and not said. */
+  readonly reasoningTokens: number;
   readonly totalTokens: number;
   /** Tokens of the prompt that arrived with a valid key and model, also where the call was then refused. */
   readonly offeredTokens: number;

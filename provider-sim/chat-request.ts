@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { invalidParameter, ProviderError } from './provider-error.ts';
+import { parseRequest } from './request-schema.ts';
 
 const part = z.looseObject({ type: z.string(), text: z.string().optional() });
 const content = z.union([z.string(), z.array(part)]);
@@ -31,6 +32,16 @@ const tool = z.looseObject({
 
 const outputLimit = z.int().min(1).nullish();
 
+const schemaName = z.string().regex(/^[a-zA-Z0-9_-]{1,64}$/);
+const responseFormat = z.discriminatedUnion('type', [
+  z.looseObject({ type: z.literal('text') }),
+  z.looseObject({ type: z.literal('json_object') }),
+  z.looseObject({
+    type: z.literal('json_schema'),
+    json_schema: z.looseObject({ name: schemaName, schema: z.looseObject({}).optional() }),
+  }),
+]);
+
 const chatRequest = z.looseObject({
   model: z.string().min(1),
   messages: z.array(message).min(1),
@@ -39,6 +50,8 @@ const chatRequest = z.looseObject({
   tools: z.array(tool).max(128).nullish(),
   tool_choice: z.unknown().optional(),
   n: z.int().min(1).max(128).nullish(),
+  reasoning_effort: z.string().nullish(),
+  response_format: responseFormat.nullish(),
   max_tokens: outputLimit,
   max_completion_tokens: outputLimit,
 });
@@ -51,19 +64,21 @@ export type ChatRequest = z.infer<typeof chatRequest>;
 
 /** Reads a body as OpenAI would; throws its 400, which names the parameter in question. */
 export function parseChatRequest(body: unknown): ChatRequest {
-  const parsed = chatRequest.safeParse(body);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const where = parameterName(issue?.path ?? []);
-    throw invalidParameter(
-      where,
-      where === null ? 'The body must be a JSON object.' : `Invalid value for '${where}': ${issue?.message}.`,
-    );
-  }
-  refuseLimitMistakes(parsed.data);
-  refuseStreamOptionsAlone(parsed.data);
-  refuseUnansweredTools(parsed.data.messages);
-  return parsed.data;
+  const request = parseRequest(chatRequest, body);
+  refuseLimitMistakes(request);
+  refuseStreamOptionsAlone(request);
+  refuseUnansweredTools(request.messages);
+  if (request.response_format?.type === 'json_object') requireWordJson(request.messages, 'response_format');
+  return request;
+}
+
+/** JSON mode without the word is refused by OpenAI, since its models then write blanks without end. */
+export function requireWordJson(messages: readonly ChatMessage[], param: string): void {
+  if (messages.some((message) => /json/i.test(textOf(message)))) return;
+  throw invalidParameter(
+    'messages',
+    `'messages' must contain the word 'json' in some form, to use '${param}' of type 'json_object'.`,
+  );
 }
 
 /** The text of a message, its text parts joined by newlines; images and the like have none. */
@@ -75,14 +90,6 @@ export function textOf({ content }: ChatMessage): string {
 /** The output limit of a call in tokens, for each of its `n` answers; undefined where none is set. */
 export function outputLimitOf(request: ChatRequest): number | undefined {
   return request.max_completion_tokens ?? request.max_tokens ?? undefined;
-}
-
-/** `messages[2].role`, as OpenAI writes it. */
-function parameterName(path: readonly PropertyKey[]): string | null {
-  if (path.length === 0) return null;
-  return path
-    .map((step, at) => (typeof step === 'number' ? `[${step}]` : `${at === 0 ? '' : '.'}${String(step)}`))
-    .join('');
 }
 
 function refuseLimitMistakes(request: ChatRequest): void {

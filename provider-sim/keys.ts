@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { parseLimits, type Limits } from './key-limits.ts';
 
 /** A key that looks like the provider's own. */
 export function makeKey(): string {
@@ -8,9 +9,10 @@ export function makeKey(): string {
 }
 
 /**
- * The keys of a file, one a line, `#` starts a comment. A file that is not there is made, with one new key and mode 0600.
+ * The keys of a file, one a line, each with its limits behind it where it has its own (`sk-… requests=3 tokens=1000`); `#` starts a comment.
+ * A file that is not there is made, with one new key and mode 0600.
  */
-export function keysIn(file: string): string[] {
+export function keysIn(file: string): Map<string, Limits | undefined> {
   if (!existsSync(file)) {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     writeFileSync(file, `${makeKey()}\n`, { mode: 0o600, flag: 'wx' });
@@ -22,7 +24,12 @@ export function keysIn(file: string): string[] {
     .filter((line) => line !== '' && !line.startsWith('#'));
   if (keys.length === 0)
     throw new Error(`${file} holds no key: write one a line, or delete the file to have one made.`);
-  return keys;
+  return new Map(
+    keys.map((line) => {
+      const [key = '', ...limits] = line.split(/\s+/);
+      return [key, limits.length > 0 ? parseLimits(limits.join(' ')) : undefined];
+    }),
+  );
 }
 
 /**

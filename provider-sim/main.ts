@@ -3,14 +3,16 @@ import { parseArgs } from 'node:util';
 import { Books } from './books.ts';
 import { certificateIn } from './certificates.ts';
 import { keysIn } from './keys.ts';
+import { parseLimits } from './key-limits.ts';
 import { startProviderSim } from './provider.ts';
 
 const USAGE = `provider-sim/main.ts --dir DIR [--host ADDRESS[,ADDRESS]]... [--port 9443] [--name NAME]... [--key-file FILE]
-                     [--models A,B] [--plain]
+                     [--models A,B] [--limits requests=N,tokens=N] [--plain]
   --dir       where ca.pem, the certificate, the keys and the books are kept
   --host      addresses to listen on (127.0.0.1); --port 0 takes a free one
   --name      a further name or address for the certificate
-  --key-file  keys, one a line (DIR/keys, made with one key at the first start, mode 0600)
+  --key-file  keys, one a line (DIR/keys, made with one key at the first start, mode 0600), limits of its own behind a key
+  --limits    what each key may do in a minute
   --plain     http without TLS, to stand for a local model server
 Prints one line when it is ready: {"url","port","ca","keyFile","books"}. README.md beside this file has the rest.`;
 
@@ -22,6 +24,7 @@ const { values } = parseArgs({
     name: { type: 'string', multiple: true, default: [] },
     'key-file': { type: 'string' },
     models: { type: 'string' },
+    limits: { type: 'string' },
     plain: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -39,10 +42,14 @@ const booksFile = join(dir, 'books.jsonl');
 const addresses = hosts.filter((host) => host !== '0.0.0.0' && host !== '::');
 const certificate = values.plain ? 'plain' : certificateIn(dir, [...addresses, ...values.name]);
 
+const keys = keysIn(keyFile);
+const limits = values.limits === undefined ? undefined : parseLimits(values.limits);
+
 const provider = await startProviderSim({
   host: hosts,
   port: Number(values.port),
-  keys: keysIn(keyFile),
+  keys: keys.keys(),
+  limitsOf: (key) => keys.get(key) ?? limits,
   models: values.models?.split(','),
   certificate,
   books: new Books(booksFile),

@@ -1,5 +1,6 @@
 import { formatFunctionDefinitions } from 'gpt-tokenizer/functionCalling';
-import { textOf, type ChatMessage, type ChatRequest, type Tool } from './chat-request.ts';
+import { textOf, type ChatMessage, type Tool } from './chat-request.ts';
+import type { Prompt } from './prompt.ts';
 import { countTokens } from './tokens.ts';
 
 /** `<|im_start|>role<|im_sep|>content<|im_end|>`: three tokens around role and content. */
@@ -13,11 +14,12 @@ const IMAGE = { low: 85, high: 85 + 4 * 170 };
 
 /**
  * Tokens of the prompt: messages in ChatML, as gpt-tokenizer's `encodeChat` has them, tools as the TypeScript namespace into which
- * OpenAI renders them (https://github.com/niieani/gpt-tokenizer, `functionCalling`).
+ * OpenAI renders them, the schema of the answer as its JSON (https://github.com/niieani/gpt-tokenizer, `functionCalling`).
  */
-export function promptTokens({ messages, tools }: ChatRequest): number {
+export function promptTokens({ messages, tools, format }: Prompt): number {
   const ofMessages = messages.reduce((sum, message) => sum + messageTokens(message), ANSWER_OPENING);
-  return ofMessages + toolTokens(tools ?? []);
+  const ofSchema = format?.type === 'json_schema' ? countTokens(JSON.stringify(format.schema) ?? '') : 0;
+  return ofMessages + toolTokens(tools ?? []) + ofSchema;
 }
 
 function messageTokens(message: ChatMessage): number {

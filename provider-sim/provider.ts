@@ -6,8 +6,14 @@ import type { Books } from './books.ts';
 import type { CertifiedKey } from './certificates.ts';
 import { Exchange } from './http/exchange.ts';
 import { MODELS } from './http/models.ts';
-import { serve, type Provider } from './http/routes.ts';
+import { FileStore } from './http/file-store.ts';
+import { ResponseStore } from './http/responses/response-store.ts';
+import { serve } from './http/routes.ts';
+import type { Provider } from './http/visit.ts';
+import type { Limits } from './key-limits.ts';
+import { Windows } from './windows.ts';
 import { Attempts } from './model/attempts.ts';
+import { PromptCache } from './prompt-cache.ts';
 
 export interface ProviderOptions {
   /** Address or addresses to listen on, all on one port. */
@@ -16,6 +22,8 @@ export interface ProviderOptions {
   readonly port: number;
   /** The keys that are let in; a set is looked into at every call, so keys can be added and taken away meanwhile. */
   readonly keys: Iterable<string>;
+  /** What a key may do in a minute; looked up at every call. Absent: as much as it likes. */
+  readonly limitsOf?: ((key: string) => Limits | undefined) | undefined;
   readonly models?: readonly string[] | undefined;
   /** `plain`: http without TLS, to stand for a local model server. */
   readonly certificate: CertifiedKey | 'plain';
@@ -40,6 +48,10 @@ export async function startProviderSim(options: ProviderOptions): Promise<Runnin
     models: options.models ?? MODELS,
     books: options.books,
     attempts: new Attempts(),
+    windows: new Windows(options.limitsOf),
+    cache: new PromptCache(),
+    files: new FileStore(),
+    responses: new ResponseStore(),
   };
   const running = new Set<Promise<void>>();
   const listener: RequestListener = (request, response) => {

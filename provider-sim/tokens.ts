@@ -18,6 +18,11 @@ export function countTokens(text: string): number {
   return sliced(text).reduce((sum, slice) => sum + count(slice, AS_TEXT), 0);
 }
 
+/** The tokens themselves. */
+export function tokensOf(text: string): number[] {
+  return sliced(text).flatMap((slice) => encode(slice, AS_TEXT));
+}
+
 /** A part of a text that ends on a whole character, and how many tokens it is. */
 export interface TextPiece {
   readonly text: string;

@@ -1,98 +1,153 @@
-import type OpenAI from 'openai';
-import type { ChatCompletionMessageParam } from 'openai/resources/chat/completions';
 import { CodedError } from '#errors/coded-error.ts';
-import { brokeOff } from './failure.ts';
+import { answerForm, type AnswerForm } from './answer/answer-form.ts';
+import { Asking } from './asking.ts';
+import type { Entry } from './conversation.ts';
 import type { Report } from './report.ts';
-import { openingMessages, type AgentTask } from './task.ts';
-import { runTool, toolDefinitions } from './tools/toolbox.ts';
-import type { ToolContext } from './tools/tool.ts';
-import { readTurn, type ToolCall, type Turn } from './turn.ts';
+import { outlook } from './steps.ts';
+import { openingEntries, type AgentTask } from './task.ts';
+import type { ToolContext, ToolResult } from './tools/tool.ts';
+import type { Toolbox } from './tools/toolbox.ts';
+import type { ModelTurns, Turn } from './turns/model-turns.ts';
 
-const TRIES_OF_A_STEP = 3;
-const SHOWN_OUTPUT = 32 * 1024;
+/** How often an answer that reaches its output limit is gone on with. */
+const MAX_CONTINUATIONS = 5;
+const MAX_ERRORS_SHOWN = 480;
+const GO_ON = 'Your answer was cut off at its output limit: go on exactly where it stopped.';
+const SHORTER = 'Your answer was cut off at its output limit: give the whole answer again, shorter.';
+const CALL_CUT =
+  'The call was cut off at the output limit before it was whole, so nothing was done: do it in smaller parts.';
+
+export interface Work {
+  readonly task: AgentTask;
+  readonly turns: ModelTurns;
+  readonly toolbox: Toolbox;
+  readonly context: ToolContext;
+  readonly report: Report;
+}
 
 /**
- * Asks the model, runs the tools that it calls, tells it the results, until it answers without a call. Gives the final answer's text. Errors: `agent_step_limit`,
- * `agent_refused`, `agent_failed`, or what the client throws (see failure.ts). Tools run one after the other, as the model ordered them.
+ * Asks the model, runs the tools that it calls, tells it the results, until it answers without a call; gives the final answer in the form that was asked for.
+ * Errors: `agent_step_limit`, `agent_refused`, `agent_answer_cut`, `agent_answer_invalid`, `agent_failed`, or what the client throws (see failure.ts).
  */
-export async function runLoop(
-  client: OpenAI,
-  task: AgentTask,
-  context: ToolContext,
-  report: Report,
-): Promise<string> {
-  const messages: ChatCompletionMessageParam[] = openingMessages(task, context.work);
-  let answer = '';
-  for (let step = 1; step <= task.claw.maxSteps; step++) {
+export async function runLoop({ task, turns, toolbox, context, report }: Work): Promise<string> {
+  const { maxSteps } = task.claw;
+  const form = answerForm(task.task.answer);
+  const entries = await openingEntries(task, context.work, form.rule);
+  const asking = new Asking(turns, task.claw, toolbox.definitions, report);
+  const answer = new AnswerSoFar(form, report);
+  const wholeMs = context.remainingMs();
+  for (let step = 1; step <= maxSteps; step++) {
     report({ kind: 'status', status: `step ${step}` });
-    const turn = await askModel(client, task.claw.model, messages, report);
-    if (turn.refusal !== '' || turn.finishReason === 'content_filter') {
-      throw new CodedError('agent_refused', {
-        reason: turn.refusal.slice(0, 300) || 'The provider filtered the answer.',
-      });
-    }
-    messages.push(assistantMessage(turn));
-    if (turn.toolCalls.length > 0) {
-      answer = '';
-      for (const call of turn.toolCalls) messages.push(await toolMessage(call, context, report));
-      continue;
-    }
-    answer += turn.text;
-    if (turn.finishReason === 'length' && turn.text !== '') {
-      messages.push({ role: 'user', content: 'Your answer was cut off: go on exactly where it stopped.' });
-      continue;
-    }
-    if (answer.trim() === '')
-      throw new CodedError('agent_failed', { reason: 'The model gave neither an answer nor a tool call.' });
-    return answer;
-  }
-  throw new CodedError('agent_step_limit', { maxSteps: task.claw.maxSteps });
-}
-
-/** One step of the model. Where its answer breaks off on the way the step is tried again; errors before an answer are retried by the client itself. */
-async function askModel(
-  client: OpenAI,
-  model: string,
-  messages: ChatCompletionMessageParam[],
-  report: Report,
-): Promise<Turn> {
-  for (let attempt = 1; ; attempt++) {
-    const chunks = await client.chat.completions.create({
-      model,
-      messages,
-      tools: toolDefinitions,
-      stream: true,
+    const view = outlook(step, maxSteps, context.remainingMs(), wholeMs);
+    const turn = await asking.next(entries, { ...view, form: form.wire });
+    refuseRefusal(turn);
+    entries.push({
+      role: 'assistant',
+      text: turn.text,
+      calls: turn.calls,
+      ...(turn.carried && { carried: turn.carried }),
     });
-    try {
-      return await readTurn(chunks, (text) => report({ kind: 'text', text }));
-    } catch (error) {
-      if (attempt >= TRIES_OF_A_STEP || !brokeOff(error)) {
-        throw brokeOff(error)
-          ? new CodedError('provider_unreachable', { reason: 'The answer broke off.' })
-          : error;
-      }
-      report({ kind: 'status', status: 'the answer broke off, asking again' });
+    if (turn.calls.length > 0) {
+      answer.begin();
+      if (step < maxSteps) entries.push(...(await toolEntries(turn, toolbox, report)));
+      continue;
     }
+    const next = await answer.take(turn);
+    if ('final' in next) return next.final;
+    if (step === maxSteps) answer.giveUp();
+    entries.push({ role: 'user', text: next.ask });
+  }
+  throw new CodedError('agent_step_limit', { maxSteps });
+}
+
+/** The words of a refusal are content: the task's watchers have seen them as text, an error does not repeat them. */
+function refuseRefusal(turn: Turn): void {
+  if (turn.refusal !== '')
+    throw new CodedError('agent_refused', {
+      by: 'model',
+      reason: 'Its words are in the events of the task.',
+    });
+  if (turn.ending === 'filtered')
+    throw new CodedError('agent_refused', {
+      by: 'filter',
+      reason: 'The provider’s content filter held the answer back.',
+    });
+}
+
+async function toolEntries(turn: Turn, toolbox: Toolbox, report: Report): Promise<Entry[]> {
+  const whole = turn.ending === 'length' ? turn.calls.filter((call) => isJson(call.arguments)) : turn.calls;
+  const results = await toolbox.run(whole, report);
+  return turn.calls.map((call) => {
+    const at = whole.indexOf(call);
+    return { role: 'tool', callId: call.id, name: call.name, text: resultText(results[at]) };
+  });
+}
+
+/** Models read a failure out of words, since neither API has a place for it. */
+function resultText(result: ToolResult | undefined): string {
+  if (result === undefined) return CALL_CUT;
+  return result.ok ? result.output : `Error: ${result.output}`;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text || '{}');
+    return true;
+  } catch {
+    return false;
   }
 }
 
-function assistantMessage(turn: Turn): ChatCompletionMessageParam {
-  const calls = turn.toolCalls.map(({ id, ...call }) => ({ id, type: 'function' as const, function: call }));
-  return { role: 'assistant', content: turn.text, ...(calls.length > 0 && { tool_calls: calls }) };
-}
+/** The answer as it comes together: cut ones are gone on with, ones of the wrong form repaired once. */
+class AnswerSoFar {
+  readonly #form: AnswerForm;
+  readonly #report: Report;
+  #text = '';
+  #continuations = 0;
+  #repaired = false;
+  #fault = new CodedError('agent_answer_cut');
 
-async function toolMessage(
-  call: ToolCall,
-  context: ToolContext,
-  report: Report,
-): Promise<ChatCompletionMessageParam> {
-  report({
-    kind: 'tool_call',
-    id: call.id,
-    name: call.name,
-    arguments: call.arguments.slice(0, SHOWN_OUTPUT),
-  });
-  const { ok, output } = await runTool(call.name, call.arguments, context);
-  report({ kind: 'tool_result', id: call.id, name: call.name, ok, output: output.slice(0, SHOWN_OUTPUT) });
-  return { role: 'tool', tool_call_id: call.id, content: output };
+  constructor(form: AnswerForm, report: Report) {
+    this.#form = form;
+    this.#report = report;
+  }
+
+  /** What was said before a tool call is no part of the answer. */
+  begin(): void {
+    this.#text = '';
+  }
+
+  /** The final answer, or what the model is to be asked next. */
+  async take(turn: Turn): Promise<{ readonly final: string } | { readonly ask: string }> {
+    if (turn.ending === 'length') return { ask: this.#goOn(turn) };
+    this.#text += turn.text;
+    if (this.#text.trim() === '')
+      throw new CodedError('agent_failed', { reason: 'The model gave neither an answer nor a tool call.' });
+    const verdict = await this.#form.check(this.#text);
+    if (verdict.valid) return { final: verdict.answer };
+    this.begin();
+    this.#fault = new CodedError('agent_answer_invalid', {
+      errors: verdict.errors.join('; ').slice(0, MAX_ERRORS_SHOWN),
+    });
+    if (this.#repaired || verdict.schemaInvalid === true) throw this.#fault;
+    this.#repaired = true;
+    this.#report({ kind: 'status', status: 'the answer does not fit the form, asking once more' });
+    return { ask: this.#form.repair(verdict.forModel) };
+  }
+
+  /** There is no step left for another try. */
+  giveUp(): never {
+    throw this.#fault;
+  }
+
+  #goOn(turn: Turn): string {
+    this.#fault = new CodedError('agent_answer_cut', { continuations: this.#continuations });
+    const json = this.#form.wire.type !== 'text';
+    if (turn.text.trim() === '' || this.#continuations >= (json ? 1 : MAX_CONTINUATIONS)) throw this.#fault;
+    this.#continuations += 1;
+    this.#report({ kind: 'status', status: 'the answer was cut off, going on' });
+    if (json) return SHORTER;
+    this.#text += turn.text;
+    return GO_ON;
+  }
 }

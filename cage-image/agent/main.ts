@@ -1,9 +1,18 @@
 import { text } from 'node:stream/consumers';
 import OpenAI from 'openai';
+import { CodedError } from '#errors/coded-error.ts';
 import { failureOf } from './failure.ts';
+import { FunctionDesk } from './functions/function-desk.ts';
+import { functionTools } from './functions/function-tools.ts';
 import { runLoop } from './loop.ts';
+import { mcpTools } from './mcp/mcp-servers.ts';
 import { reportToWarden, type Report } from './report.ts';
-import { agentTask } from './task.ts';
+import { agentTask, type AgentTask } from './task.ts';
+import { builtInTools } from './tools/built-in.ts';
+import type { OfferedTool, ToolContext } from './tools/tool.ts';
+import { Toolbox } from './tools/toolbox.ts';
+import { ChatTurns } from './turns/chat-turns.ts';
+import { ResponsesTurns } from './turns/responses-turns.ts';
 
 /** Tries of one call by the client, which waits as long as the answer says; the task's deadline is the warden's to keep. */
 const MAX_RETRIES = 4;
@@ -13,24 +22,13 @@ const OUTPUT_LIMIT = 24_000;
 const MAX_ANSWER_BYTES = 500_000;
 
 async function main(report: Report): Promise<void> {
-  // What the tools start gets the environment that the warden set, without the one variable that is for this process alone.
-  const { NODE_COMPILE_CACHE: _, ...environment } = process.env;
   try {
-    const task = agentTask.parse(JSON.parse(await text(process.stdin)));
-    const client = new OpenAI({ maxRetries: MAX_RETRIES, timeout: CALL_TIMEOUT_MS });
-    const context = { work: process.cwd(), environment, outputLimit: OUTPUT_LIMIT };
-    const answer = await runLoop(client, task, context, report);
-    if (Buffer.byteLength(JSON.stringify(answer)) > MAX_ANSWER_BYTES) {
-      report({
-        kind: 'error',
-        error: {
-          code: 'agent_failed',
-          details: { reason: `The answer is longer than ${MAX_ANSWER_BYTES} bytes.` },
-        },
+    const answer = await work(agentTask.parse(JSON.parse(await text(process.stdin))), report);
+    if (Buffer.byteLength(JSON.stringify(answer)) > MAX_ANSWER_BYTES)
+      throw new CodedError('agent_failed', {
+        reason: `The answer is longer than ${MAX_ANSWER_BYTES} bytes.`,
       });
-    } else {
-      report({ kind: 'answer', text: answer });
-    }
+    report({ kind: 'answer', text: answer });
   } catch (error) {
     const { code, details } = failureOf(error);
     report({
@@ -40,8 +38,62 @@ async function main(report: Report): Promise<void> {
   }
 }
 
-// The image is built by running each entry once up to here, which fills the compile cache.
-if (process.env['CLAWCAGE_BAKE'] !== '1') {
+async function work(task: AgentTask, report: Report): Promise<string> {
+  const { claw } = task;
+  // What the tools start gets the environment that the warden set, without the one variable that is for this process alone.
+  const { NODE_COMPILE_CACHE: _, ...environment } = process.env;
+  const context: ToolContext = {
+    work: process.cwd(),
+    environment,
+    outputLimit: OUTPUT_LIMIT,
+    remainingMs: clock(task.deadlineMs),
+    egress: claw.egress,
+  };
+  const client = new OpenAI({ maxRetries: MAX_RETRIES, timeout: CALL_TIMEOUT_MS });
+  const turns =
+    claw.api === 'responses' ? new ResponsesTurns(client, claw.model) : new ChatTurns(client, claw.model);
+  return runLoop({
+    task,
+    turns,
+    toolbox: new Toolbox(await allTools(task, context, report)),
+    context,
+    report,
+  });
+}
+
+async function allTools(task: AgentTask, context: ToolContext, report: Report): Promise<OfferedTool[]> {
+  const { functions } = task.task;
+  const desk = functions.length > 0 ? FunctionDesk.ofWarden(report) : undefined;
+  const own = [
+    ...builtInTools(task.claw.tools, context),
+    ...(desk === undefined ? [] : functionTools(functions, desk, OUTPUT_LIMIT)),
+  ];
+  return [...own, ...(await mcpTools(task.claw.mcp, context, new Set(own.map(({ name }) => name))))];
+}
+
+function clock(deadlineMs = Infinity): () => number {
+  const end = performance.now() + deadlineMs;
+  return () => end - performance.now();
+}
+
+/** Loads what is otherwise loaded when it is needed, so that the compile cache holds it. */
+async function bake(): Promise<void> {
+  await Promise.all([
+    import('./answer/validate-mode.ts'),
+    import('./mcp/mcp-server.ts'),
+    import('./mcp/tool-names.ts'),
+    import('./web/fetch-text.ts'),
+    import('./web/readable-text.ts'),
+  ]);
+}
+
+// The image is built by running each entry once in this way, which fills the compile cache.
+if (process.env['CLAWCAGE_BAKE'] === '1') {
+  await bake();
+} else if (process.argv[2] === '--validate') {
+  const { validateMode } = await import('./answer/validate-mode.ts');
+  process.stdout.write(`${validateMode(await text(process.stdin))}\n`);
+} else {
   await main(reportToWarden());
   process.exit(0);
 }

@@ -2,9 +2,15 @@ import { writeSync } from 'node:fs';
 import type { ErrorCode } from '#errors/table.ts';
 import type { AgentEvent } from '#protocol/link-messages.ts';
 
-/** What an agent tells the warden: events, and at the end one `answer` or one `error`. */
+/** What an agent tells the warden: events, calls of the caller's functions, and at the end one `answer` or one `error`. */
 export type AgentReport =
   | AgentEvent
+  | {
+      readonly kind: 'function_call';
+      readonly id: string;
+      readonly name: string;
+      readonly arguments: string;
+    }
   | { readonly kind: 'answer'; readonly text: string }
   | {
       readonly kind: 'error';

@@ -32,3 +32,8 @@ async function realpathOfNearest(path: string): Promise<string> {
     return resolve(await realpathOfNearest(parent), relative(parent, path));
   }
 }
+
+/** The file that a call names, for keeping calls of one file in order (see `Touches`). */
+export function fileTouched({ path }: { readonly path: string }, { work }: { readonly work: string }) {
+  return { kind: 'file' as const, path: resolve(work, path) };
+}

@@ -2,7 +2,7 @@ import { chmod, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, ListenOptions, Socket } from 'node:net';
 import { CodedError } from '#errors/coded-error.ts';
-import { verifyCapability, type CapabilityClaims } from '#protocol/capability.ts';
+import { CAPABILITY_LIMIT, verifyCapability, type CapabilityClaims } from '#protocol/capability.ts';
 import { GATE_LINK_PATH, GATE_LINK_UPGRADE } from '#protocol/gate-reply.ts';
 import { errorBody, sayError } from './answers.ts';
 import { GateBooks } from './books.ts';
@@ -20,7 +20,8 @@ export interface Gate {
 }
 
 const SWEEP_MS = 60_000;
-const HEAD_BYTES = 24 * 1024;
+const TUNNELLERS: ReadonlySet<CapabilityClaims['role']> = new Set(['meter', 'agent', 'webhook']);
+const HEAD_BYTES = CAPABILITY_LIMIT + 8 * 1024;
 
 /** The gate as a value; `resolve` is the system's unless a test gives another. */
 export function buildGate(config: GateConfig, resolve: Resolver = systemResolver): Gate {
@@ -107,7 +108,7 @@ class GateApp implements Gate {
   async #serve(request: IncomingMessage, stream: Socket, what: 'tunnel' | 'link'): Promise<void> {
     const claims = this.#claims(request);
     this.#strangers.known(stream);
-    if (what === 'tunnel' && (claims.role === 'meter' || claims.role === 'agent')) {
+    if (what === 'tunnel' && TUNNELLERS.has(claims.role)) {
       const { allowHosts, limits } = this.#config;
       return openTunnel(
         { allowHosts, limits, books: this.#books, resolve: this.#resolve },

@@ -4,7 +4,7 @@ import type { CapabilityClaims } from '#protocol/capability.ts';
 import { saySwitched } from './answers.ts';
 import type { GateBooks } from './books.ts';
 import type { GateLimits } from './limits.ts';
-import { splice } from './splice.ts';
+import { splice } from '../tunnel/splice.ts';
 
 interface Offer {
   readonly claims: CapabilityClaims;

@@ -7,7 +7,7 @@ import type { GateBooks } from './books.ts';
 import { checkFirstFlight } from './first-flight.ts';
 import type { GateLimits } from './limits.ts';
 import { checkedAddresses, type Resolver } from './resolve.ts';
-import { splice } from './splice.ts';
+import { splice } from '../tunnel/splice.ts';
 
 export interface TunnelParts {
   readonly allowHosts: ReadonlySet<string>;
@@ -64,7 +64,9 @@ function allowed(
     claims.targets.find((one) => normaliseHost(one.host) === wanted.host && one.port === wanted.port);
   if (!wanted || !target) throw new CodedError('gate_target_denied', wanted ? { ...wanted } : {});
   const privateAllowed = parts.allowHosts.has(keyOf(wanted));
-  if (target.tls === 'plain' && !privateAllowed) throw new CodedError('gate_not_tls', { ...wanted });
+  // A meter's tunnel carries a key; what an agent sends without TLS is its own, and its target is an entry of the egress list.
+  if (target.tls === 'plain' && !privateAllowed && claims.role !== 'agent')
+    throw new CodedError('gate_not_tls', { ...wanted });
   return { target: { ...wanted, tls: target.tls }, privateAllowed };
 }
 

@@ -3,7 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import type { UsageCounts } from '#protocol/link-messages.ts';
-import { eventStreamReader, jsonBodyReader, type BodyReader } from './body-reader.ts';
+import { readerFor } from './answers/reader-for.ts';
+import type { PreparedCall } from './prepared-call.ts';
 import { KeyRedactor } from './redact.ts';
 import { responseHeaders } from './response-headers.ts';
 
@@ -41,12 +42,15 @@ export interface Passed {
 export async function passAnswer(
   answer: IncomingMessage,
   exchange: AgentExchange,
-  options: { readonly key: Buffer; readonly hideUsage: boolean },
+  call: PreparedCall,
+  key: Buffer,
 ): Promise<Passed> {
-  const redactor = new KeyRedactor(options.key);
-  const reader = readerFor(answer, options.hideUsage);
+  const { reader, contentType } = readerFor(answer, call);
+  const redactor = new KeyRedactor(key, isText(contentType ?? answer.headers['content-type']));
   if (!exchange.gone.aborted) {
-    exchange.response.writeHead(answer.statusCode ?? 502, responseHeaders(answer.headers, redactor));
+    const headers = responseHeaders(answer.headers, redactor);
+    if (contentType !== undefined) headers['content-type'] = contentType;
+    exchange.response.writeHead(answer.statusCode ?? 502, headers);
     exchange.response.flushHeaders();
   }
   try {
@@ -54,16 +58,13 @@ export async function passAnswer(
       await exchange.write(redactor.push(reader.push(chunk)));
     }
     await exchange.write(Buffer.concat([redactor.push(reader.end()), redactor.end()]));
-    return { usage: reader.usage(), whole: true };
+    return { usage: reader.usage(), whole: reader.whole?.() ?? true };
   } catch {
     return { usage: reader.usage(), whole: false };
   }
 }
 
-function readerFor(answer: IncomingMessage, hideUsage: boolean): BodyReader {
-  const isEvents = answer.headers['content-type']?.startsWith('text/event-stream') === true;
-  return isEvents ? eventStreamReader(hideUsage) : jsonBodyReader();
-}
+const isText = (type = ''): boolean => /^(text\/|application\/([a-z0-9.-]+\+)?(json|xml)\b)/i.test(type);
 
 /** Providers are asked for a plain body; one that compresses all the same is read all the same. */
 function decoded(answer: IncomingMessage): Readable {

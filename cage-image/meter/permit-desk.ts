@@ -25,6 +25,13 @@ export class PermitRefused extends Error {
 const LOST_AFTER_MS = 2_000;
 const DEFAULT_RETRY_MS = 5_000;
 
+/** What a permit is asked for. */
+export interface CallToPermit {
+  readonly operation: string;
+  readonly model: string;
+  readonly tokens: number;
+}
+
 interface Waiting {
   readonly decide: (decision: PermitDecision) => void;
 }
@@ -34,6 +41,8 @@ export class PermitDesk {
   readonly #send: (message: FromMeter) => void;
   readonly #waitMs: number;
   readonly #waiting = new Map<string, Waiting>();
+  /** Calls that nobody waits for any more, and whose permit may still come. */
+  readonly #abandoned = new Map<string, CallToPermit>();
 
   constructor(send: (message: FromMeter) => void, waitMs: number) {
     this.#send = send;
@@ -41,29 +50,27 @@ export class PermitDesk {
   }
 
   /** Throws `PermitRefused` (also after the longest wait, with `limit_exceeded`), or the signal's reason once the agent no longer waits. */
-  async ask(model: string, tokens: number, signal: AbortSignal): Promise<Permit> {
+  async ask(call: CallToPermit, signal: AbortSignal): Promise<Permit> {
     signal.throwIfAborted();
     const callId = randomUUID();
-    const decision = await this.#decision(callId, { model, tokens }, signal);
+    const decision = await this.#decision(callId, call, signal);
     if (decision.granted) return { callId, sendBefore: performance.now() + decision.sendWithinMs };
     throw new PermitRefused(fromBody(decision.error), decision.retryAfterMs);
   }
 
-  decided(callId: string, model: string, decision: PermitDecision): void {
+  decided(callId: string, decision: PermitDecision): void {
     const waiting = this.#waiting.get(callId);
+    const abandoned = this.#abandoned.get(callId);
+    this.#abandoned.delete(callId);
     if (waiting !== undefined) waiting.decide(decision);
-    else if (decision.granted) this.giveBack(callId, model);
+    else if (decision.granted && abandoned !== undefined) this.giveBack(callId, abandoned);
   }
 
-  giveBack(callId: string, model: string): void {
-    this.#send({ type: 'settle', callId, model, operation: 'chat', charge: 'none', durationMs: 0 });
+  giveBack(callId: string, { operation, model }: CallToPermit): void {
+    this.#send({ type: 'settle', callId, model, operation, charge: 'none', durationMs: 0 });
   }
 
-  #decision(
-    callId: string,
-    call: { model: string; tokens: number },
-    signal: AbortSignal,
-  ): Promise<PermitDecision> {
+  #decision(callId: string, call: CallToPermit, signal: AbortSignal): Promise<PermitDecision> {
     return new Promise((resolve, reject) => {
       const done = (): void => {
         clearTimeout(timer);
@@ -72,6 +79,7 @@ export class PermitDesk {
       };
       const abandon = (reason: unknown): void => {
         done();
+        this.#abandoned.set(callId, call);
         this.#send({ type: 'permit_abandoned', callId });
         reject(reason);
       };
@@ -80,7 +88,8 @@ export class PermitDesk {
       const timer = setTimeout(lost, this.#waitMs + LOST_AFTER_MS);
       signal.addEventListener('abort', abandoned, { once: true });
       this.#waiting.set(callId, { decide: (decision) => (done(), resolve(decision)) });
-      this.#send({ type: 'permit_request', callId, ...call, operation: 'chat', waitMs: this.#waitMs });
+      const { operation, model, tokens } = call;
+      this.#send({ type: 'permit_request', callId, operation, model, tokens, waitMs: this.#waitMs });
     });
   }
 }

@@ -21,11 +21,13 @@ const TLS_HANDSHAKE_MS = 15_000;
 
 /** A call to the provider whose bytes have not gone out before `send`. */
 export interface ProviderCall {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   /** What follows the base URL. */
   readonly path: string;
   readonly accept?: string | undefined;
   readonly body?: Buffer | undefined;
+  /** Of the body; JSON where absent. */
+  readonly contentType?: string | undefined;
   readonly signal: AbortSignal;
   /** Asked when the connection stands, just before the first byte goes out; false drops the call. */
   readonly mayGo: () => boolean;
@@ -102,7 +104,7 @@ export class ProviderConnection {
       ...(organization !== undefined && { 'openai-organization': organization }),
       ...(project !== undefined && { 'openai-project': project }),
       ...(call.body !== undefined && {
-        'content-type': 'application/json',
+        'content-type': call.contentType ?? 'application/json',
         'content-length': String(call.body.length),
       }),
     };

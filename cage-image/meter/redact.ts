@@ -3,13 +3,17 @@
  * beginning of the key, so that a stream of events is not delayed.
  */
 export class KeyRedactor {
-  readonly #forms: readonly Buffer[];
+  readonly #forms: readonly Form[];
   #held = Buffer.alloc(0);
 
-  /** `key` is not copied where it has only one form; it must stay as it is while the redactor is in use. */
-  constructor(key: Buffer) {
+  /**
+   * `key` is not copied where it has only one form; it must stay as it is while the redactor is in use. In what is not text the mark is as long as the
+   * key, so that offsets and lengths in it stay true.
+   */
+  constructor(key: Buffer, isText = true) {
     const escaped = Buffer.from(JSON.stringify(key.toString('utf8')).slice(1, -1), 'utf8');
-    this.#forms = escaped.equals(key) ? [key] : [key, escaped];
+    const forms = escaped.equals(key) ? [key] : [key, escaped];
+    this.#forms = forms.map((bytes) => ({ bytes, mark: isText ? MARK : Buffer.alloc(bytes.length, '*') }));
   }
 
   push(chunk: Buffer): Buffer {
@@ -37,19 +41,25 @@ export class KeyRedactor {
   }
 
   #possibleBeginning(bytes: Buffer): number {
-    return Math.max(...this.#forms.map((form) => overlap(bytes, form)));
+    return Math.max(...this.#forms.map((form) => overlap(bytes, form.bytes)));
   }
+}
+
+/** How the key may be written, and what stands in its place. */
+interface Form {
+  readonly bytes: Buffer;
+  readonly mark: Buffer;
 }
 
 const MARK = Buffer.from('[redacted]');
 
-function replaceAll(bytes: Buffer, form: Buffer): Buffer {
+function replaceAll(bytes: Buffer, { bytes: form, mark }: Form): Buffer {
   let at = bytes.indexOf(form);
   if (at < 0) return bytes;
   const parts: Buffer[] = [];
   let from = 0;
   for (; at >= 0; at = bytes.indexOf(form, from)) {
-    parts.push(bytes.subarray(from, at), MARK);
+    parts.push(bytes.subarray(from, at), mark);
     from = at + form.length;
   }
   return Buffer.concat([...parts, bytes.subarray(from)]);

@@ -1,12 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CodedError } from '#errors/coded-error.ts';
-import { allowedCall, type AllowedCall } from './allow-list.ts';
-import { chargeOf } from './charge.ts';
-import { prepareChat, type PreparedCall } from './chat-request.ts';
+import { allowedCall } from './allow-list.ts';
+import { chargeOf, type Outcome } from './charge.ts';
 import { AgentExchange, passAnswer } from './exchange.ts';
 import type { FromMeter, MeterTask, PermitDecision } from './messages.ts';
 import { answerOwnError } from './openai-error.ts';
+import { OwnFiles } from './own-files.ts';
 import { PermitDesk, PermitRefused, type Permit } from './permit-desk.ts';
+import { prepareCall } from './prepare.ts';
+import type { OwnAnswer, PreparedCall } from './prepared-call.ts';
 import { DroppedBeforeSending, ProviderConnection } from './provider-connection.ts';
 import { readBody } from './request-body.ts';
 
@@ -23,6 +25,7 @@ export class MeterSession {
   readonly #send: (message: FromMeter) => void;
   readonly #desk: PermitDesk;
   readonly #connection: ProviderConnection;
+  readonly #files = new OwnFiles();
   readonly #ongoing = new Set<Promise<void>>();
   readonly #cutOff = new AbortController();
 
@@ -36,7 +39,7 @@ export class MeterSession {
   }
 
   permitDecided(callId: string, decision: PermitDecision): void {
-    this.#desk.decided(callId, this.#task.model, decision);
+    this.#desk.decided(callId, decision);
   }
 
   /** Answers one request of the agent that has shown the loopback key. Never rejects. */
@@ -66,25 +69,20 @@ export class MeterSession {
     }
     const exchange = new AgentExchange(response);
     const call = await this.#prepare(request);
+    if ('ownAnswer' in call) return answerOwn(response, call);
     const gone = AbortSignal.any([exchange.gone, this.#cutOff.signal]);
     let done = false;
     while (!done) {
-      const permit = await this.#desk.ask(this.#task.model, call.tokens, gone);
+      const permit = await this.#desk.ask(call, gone);
       done = await this.#perform(call, permit, exchange);
     }
   }
 
-  async #prepare(request: IncomingMessage): Promise<PreparedCall> {
+  async #prepare(request: IncomingMessage): Promise<PreparedCall | OwnAnswer> {
     const allowed = allowedCall(request.method ?? '', request.url ?? '');
-    if (allowed.kind === 'chat')
-      return prepareChat(await readBody(request), request.headers.accept, this.#task);
-    this.#refuseOtherModel(allowed);
-    return { kind: allowed.kind, method: 'GET', path: allowed.path, tokens: 0, hideUsage: false };
-  }
-
-  #refuseOtherModel(call: AllowedCall): void {
-    if (call.kind !== 'model' || call.model === this.#task.model) return;
-    throw new CodedError('meter_model_refused', { reason: `The model of this Claw is ${this.#task.model}.` });
+    const { accept, 'content-type': contentType } = request.headers;
+    const body = await readBody(request);
+    return prepareCall(allowed, { body, contentType, accept }, this.#task, this.#files);
   }
 
   /** False where the permit ran out before the connection stood: then nothing was sent and another is needed. */
@@ -101,32 +99,37 @@ export class MeterSession {
           this.#send({ type: 'sent', callId: permit.callId, agoMs: 0 });
         },
       });
-      const passed = await passAnswer(answer, exchange, { key: this.#key, hideUsage: call.hideUsage });
-      this.#settle(permit, sentAt, { kind: call.kind, status: answer.statusCode, usage: passed.usage });
+      const passed = await passAnswer(answer, exchange, call, this.#key);
+      this.#settle(call, permit, sentAt, { status: answer.statusCode, usage: passed.usage });
       endResponse(exchange.response, passed.whole);
       return true;
     } catch (error) {
-      if (sentAt === undefined) return this.#notSent(permit, exchange, error);
-      this.#settle(permit, sentAt, { kind: call.kind });
+      if (sentAt === undefined) return this.#notSent(call, permit, exchange, error);
+      this.#settle(call, permit, sentAt, {});
       throw new CodedError('provider_unreachable', { reason: 'The connection broke before an answer came.' });
     } finally {
       readOn.stop();
     }
   }
 
-  #notSent(permit: Permit, exchange: AgentExchange, error: unknown): boolean {
-    this.#desk.giveBack(permit.callId, this.#task.model);
+  #notSent(call: PreparedCall, permit: Permit, exchange: AgentExchange, error: unknown): boolean {
+    this.#desk.giveBack(permit.callId, call);
     if (error instanceof DroppedBeforeSending && !exchange.gone.aborted) return false;
     throw error;
   }
 
-  #settle(permit: Permit, sentAt: number | undefined, outcome: Parameters<typeof chargeOf>[0]): void {
+  #settle(
+    { operation, model, tokens }: PreparedCall,
+    permit: Permit,
+    sentAt: number | undefined,
+    outcome: Omit<Outcome, 'tokens'>,
+  ): void {
     this.#send({
       type: 'settle',
       callId: permit.callId,
-      model: this.#task.model,
-      operation: 'chat',
-      ...chargeOf(outcome),
+      model,
+      operation,
+      ...chargeOf({ ...outcome, tokens }),
       ...(outcome.status !== undefined && { status: outcome.status }),
       durationMs: Math.round(performance.now() - (sentAt ?? performance.now())),
     });
@@ -168,6 +171,11 @@ export class MeterSession {
       ...(tokensPerMinute !== undefined && { 'x-ratelimit-limit-tokens': String(tokensPerMinute) }),
     };
   }
+}
+
+function answerOwn(response: ServerResponse, { ownAnswer }: OwnAnswer): void {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(ownAnswer));
 }
 
 /** An answer that broke off breaks off for the agent too: it must not look complete. */

@@ -1,5 +1,5 @@
 import { request, type IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { CodedError } from '#errors/coded-error.ts';
 import type { GateAddress } from '#protocol/bootstrap.ts';
@@ -15,6 +15,8 @@ export interface GateRequest {
   readonly upgrade?: string;
   /** How long the gate may take to answer; no limit where absent. */
   readonly timeoutMs?: number;
+  /** The stream's two directions end each for itself. */
+  readonly halfOpen?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -31,7 +33,10 @@ export function gateRequest(wanted: GateRequest): Promise<Socket> {
         : { host: wanted.gate.host, port: wanted.gate.port }),
       method: wanted.method,
       path: wanted.path,
-      agent: false,
+      // Node asks no `createConnection` where there is an agent.
+      ...(wanted.halfOpen === true
+        ? { createConnection: halfOpenConnection(wanted.gate) }
+        : { agent: false }),
       headers: {
         host: 'gate',
         'proxy-authorization': `Bearer ${wanted.capability}`,
@@ -85,6 +90,9 @@ export function gateRequest(wanted: GateRequest): Promise<Socket> {
     outgoing.end();
   });
 }
+
+const halfOpenConnection = (gate: GateAddress) => (): Socket =>
+  connect({ ...('socket' in gate ? { path: gate.socket } : gate), allowHalfOpen: true });
 
 async function readBody(stream: Readable, head: Buffer, length: number): Promise<string> {
   let body = head;

@@ -11,6 +11,7 @@ export interface TunnelOptions {
   readonly port: number;
   /** How long the gate may take to resolve and connect; 20 s where absent. */
   readonly timeoutMs?: number;
+  readonly halfOpen?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -28,6 +29,7 @@ export function openTunnel(options: TunnelOptions): Promise<Socket> {
     method: 'CONNECT',
     path: `${host}:${options.port}`,
     timeoutMs: options.timeoutMs ?? 20_000,
+    halfOpen: options.halfOpen,
     signal: options.signal,
   });
 }

@@ -1,12 +1,21 @@
 import * as z from 'zod/mini';
-import { agentEvent, type AgentEvent } from '#protocol/link-messages.ts';
+import { agentEvent } from '#protocol/link-messages.ts';
+
+const functionCall = z.strictObject({
+  kind: z.literal('function_call'),
+  /** The agent's own; the result on descriptor 4 bears it. */
+  id: z.string().check(z.maxLength(256)),
+  name: z.string(),
+  arguments: z.string(),
+});
 
 /**
- * What an agent says on its descriptor 3: one JSON object a line. The events of the task's watchers (`text`, `tool_call`, `tool_result`, `status`), then
- * one of `answer` and `error`, after which nothing counts.
+ * What an agent says on its descriptor 3: one JSON object a line. The events of the task's watchers (`text`, `tool_call`, `tool_result`, `status`, `log`) and calls
+ * of the caller's functions, then one of `answer` and `error`, after which nothing counts.
  */
 export const agentLine = z.union([
   agentEvent,
+  functionCall,
   z.strictObject({ kind: z.literal('answer'), text: z.string() }),
   z.strictObject({
     kind: z.literal('error'),
@@ -22,10 +31,12 @@ export const agentLine = z.union([
   }),
 ]);
 export type AgentLine = z.infer<typeof agentLine>;
-export type AgentOutcome = Exclude<AgentLine, AgentEvent>;
+export type AgentOutcome = Extract<AgentLine, { kind: 'answer' | 'error' }>;
 
 /** Half of the greatest frame of the link, so that every line that passes fits into one. */
 export const MAX_LINE_BYTES = 512 * 1024;
+/** A call of a function may be longer, to be refused: whoever waits for a result shall get one. */
+const MAX_CALL_BYTES = 2 * MAX_LINE_BYTES;
 
 /**
  * Reads an agent's lines out of its bytes. Nothing that an agent writes is trusted: a line that is too long or not of the form is dropped and counted,
@@ -55,7 +66,7 @@ export class AgentLines {
   #hold(piece: Buffer): void {
     if (this.#skipping || piece.length === 0) return;
     this.#heldBytes += piece.length;
-    if (this.#heldBytes <= MAX_LINE_BYTES) {
+    if (this.#heldBytes <= MAX_CALL_BYTES) {
       this.#held.push(Buffer.from(piece));
       return;
     }
@@ -75,7 +86,8 @@ export class AgentLines {
 
 function parse(bytes: Buffer): AgentLine | undefined {
   try {
-    return agentLine.safeParse(JSON.parse(bytes.toString('utf8'))).data;
+    const line = agentLine.safeParse(JSON.parse(bytes.toString('utf8'))).data;
+    return bytes.length > MAX_LINE_BYTES && line?.kind !== 'function_call' ? undefined : line;
   } catch {
     return undefined;
   }

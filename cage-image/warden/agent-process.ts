@@ -1,58 +1,83 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import type { Readable } from 'node:stream';
-import { CodedError, isErrorCode, type ErrorBody } from '#errors/coded-error.ts';
-import type { ErrorCode } from '#errors/table.ts';
-import type { AgentEvent, StartMessage } from '#protocol/link-messages.ts';
+import type { Duplex, Readable } from 'node:stream';
+import type { AgentEvent } from '#protocol/link-messages.ts';
 import type { CagePaths } from '../paths.ts';
 import { AgentLines, type AgentOutcome } from './agent-events.ts';
+import { LogLines } from './log-lines.ts';
+import type { AgentsCall, AgentsResult } from './open-functions.ts';
 import { signal as sendSignal } from './processes.ts';
-
-export type AgentResult =
-  | { readonly state: 'succeeded'; readonly answer: string }
-  | { readonly state: 'failed'; readonly error: ErrorBody };
 
 export interface AgentStart {
   readonly paths: CagePaths;
-  readonly environment: Record<string, string>;
-  readonly task: Pick<StartMessage, 'input' | 'claw'>;
+  /** Program and arguments; absent: the built-in agent. */
+  readonly command: readonly string[] | undefined;
+  readonly environment: Readonly<Record<string, string>>;
+  /** The task as JSON, for its stdin. */
+  readonly task: string;
   readonly onEvent: (event: AgentEvent) => void;
+  /** A call of one of the caller's functions; `answerCall` gives its result. */
+  readonly onCall: (call: AgentsCall) => void;
 }
 
-const MAX_PLAIN_ANSWER_BYTES = 256 * 1024;
+/** How an agent's process ended, and what it left behind as its answer. */
+export interface AgentEnd {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Why the process never ran. */
+  readonly notStarted?: string | undefined;
+  readonly outcome: AgentOutcome | undefined;
+  /** Undefined where it wrote more than an answer may have. */
+  readonly stdout: Buffer | undefined;
+  /** Lines on descriptor 3 that were of no known form, or too long. */
+  readonly droppedLines: number;
+}
+
+export const MAX_PLAIN_ANSWER_BYTES = 256 * 1024;
+const [EVENTS, RESULTS] = [3, 4] as const;
 
 /**
- * The process that does the work, in a process group of its own. It gets the task as JSON on stdin (`{"task":{text,files},"claw":{…}}`), and says what it does on
- * descriptor 3 (see agent-events.ts). A Claw's own command that says no `answer` there and exits with 0 has answered by what it wrote to stdout.
+ * The process that does the work, in a process group of its own. It gets the task as JSON on stdin, says what it does on descriptor 3 (see agent-events.ts), and
+ * reads the results of the functions that it called from descriptor 4.
  */
 export class AgentProcess {
   readonly pid: number;
   /** Resolves when the process has ended and all that it said was read. */
-  readonly result: Promise<AgentResult>;
+  readonly ended: Promise<AgentEnd>;
+  readonly #results: Duplex;
 
   private constructor(child: ChildProcess, start: AgentStart) {
     this.pid = child.pid ?? 0;
-    const said = new Outcome(start.onEvent);
-    (child.stdio[3] as Readable)
-      .on('data', (chunk: Buffer) => said.lines.push(chunk))
-      .on('error', () => undefined);
-    child.stdout?.on('data', (chunk: Buffer) => said.plain(chunk)).on('error', () => undefined);
+    this.#results = child.stdio[RESULTS] as Duplex;
+    const said = new Said(start);
+    const log = new LogLines((text) => start.onEvent({ kind: 'log', text }));
+    listen(child.stdio[EVENTS] as Readable, (chunk) => said.lines.push(chunk));
+    listen(child.stdout, (chunk) => said.plain(chunk));
+    listen(child.stderr, (chunk) => log.push(chunk));
+    this.#results.on('error', () => undefined);
     child.stdin?.on('error', () => undefined);
-    child.stdin?.end(JSON.stringify({ task: start.task.input, claw: start.task.claw }));
-    this.result = ended(child, () => this.signalGroup('SIGKILL')).then((end) =>
-      said.result(end, start.task.claw.command !== undefined),
-    );
+    child.stdin?.end(start.task);
+    this.ended = processEnd(child, () => this.signalGroup('SIGKILL')).then((end) => {
+      log.end();
+      this.#results.destroy();
+      return { ...end, ...said.whole() };
+    });
   }
 
   static start(start: AgentStart): AgentProcess {
-    const [command, ...args] = start.task.claw.command ?? [start.paths.agentNode, start.paths.agentEntry];
-    const cache = start.task.claw.command === undefined ? start.paths.compileCache : undefined;
-    const child = spawn(command ?? '', args, {
-      cwd: start.paths.work,
-      env: cache === undefined ? start.environment : { ...start.environment, NODE_COMPILE_CACHE: cache },
-      stdio: ['pipe', 'pipe', 'ignore', 'pipe'],
+    const { command, paths, environment } = start;
+    const [program, ...args] = command ?? [paths.agentNode, paths.agentEntry];
+    const cache = command === undefined ? paths.compileCache : undefined;
+    const child = spawn(program ?? '', args, {
+      cwd: paths.work,
+      env: cache === undefined ? environment : { ...environment, NODE_COMPILE_CACHE: cache },
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
       detached: true,
     });
     return new AgentProcess(child, start);
+  }
+
+  answerCall(result: AgentsResult): void {
+    if (this.#results.writable) this.#results.write(`${JSON.stringify(result)}\n`);
   }
 
   signalGroup(name: NodeJS.Signals): void {
@@ -60,20 +85,20 @@ export class AgentProcess {
   }
 }
 
-interface ProcessEnd {
-  readonly exitCode: number | null;
-  readonly signal: NodeJS.Signals | null;
-  /** Set where the process never ran. */
-  readonly notStarted?: string | undefined;
+function listen(stream: Readable | null, onData: (chunk: Buffer) => void): void {
+  stream?.on('data', onData).on('error', () => undefined);
 }
 
 const LAST_WORDS_MS = 300;
 
 /** Resolves when the process has ended and its pipes are read out; children of it that keep them open are waited for only so long. */
-function ended(child: ChildProcess, onExit: () => void): Promise<ProcessEnd> {
+function processEnd(
+  child: ChildProcess,
+  onExit: () => void,
+): Promise<Pick<AgentEnd, 'exitCode' | 'signal' | 'notStarted'>> {
   return new Promise((resolve) => {
     child.once('error', (error: NodeJS.ErrnoException) =>
-      resolve({ exitCode: null, signal: null, notStarted: error.code }),
+      resolve({ exitCode: null, signal: null, notStarted: error.code ?? 'unknown' }),
     );
     child.once('close', (exitCode, signal) => resolve({ exitCode, signal }));
     child.once('exit', (exitCode, signal) => {
@@ -83,17 +108,18 @@ function ended(child: ChildProcess, onExit: () => void): Promise<ProcessEnd> {
   });
 }
 
-/** Gathers what the agent said into its result. */
-class Outcome {
+/** Gathers what the agent said. */
+class Said {
   readonly lines: AgentLines;
   #outcome: AgentOutcome | undefined;
   #plain: Buffer[] = [];
   #plainBytes = 0;
 
-  constructor(onEvent: (event: AgentEvent) => void) {
+  constructor({ onEvent, onCall }: Pick<AgentStart, 'onEvent' | 'onCall'>) {
     this.lines = new AgentLines((line) => {
       if (this.#outcome !== undefined) return;
       if (line.kind === 'answer' || line.kind === 'error') this.#outcome = line;
+      else if (line.kind === 'function_call') onCall(line);
       else onEvent(line);
     });
   }
@@ -101,29 +127,11 @@ class Outcome {
   plain(chunk: Buffer): void {
     this.#plainBytes += chunk.length;
     if (this.#plainBytes <= MAX_PLAIN_ANSWER_BYTES) this.#plain.push(chunk);
+    else this.#plain = [];
   }
 
-  result({ exitCode, signal, notStarted }: ProcessEnd, ownCommand: boolean): AgentResult {
-    if (notStarted !== undefined)
-      return failed('agent_failed', { reason: `The command could not be started (${notStarted}).` });
-    if (this.#outcome?.kind === 'answer') return { state: 'succeeded', answer: this.#outcome.text };
-    if (this.#outcome?.kind === 'error')
-      return failed(agentsCode(this.#outcome.error.code), this.#outcome.error.details);
-    if (ownCommand && exitCode === 0 && this.#plainBytes <= MAX_PLAIN_ANSWER_BYTES) {
-      return { state: 'succeeded', answer: Buffer.concat(this.#plain).toString('utf8') };
-    }
-    const dropped = this.lines.dropped > 0 ? { droppedLines: this.lines.dropped } : {};
-    return failed('agent_failed', { reason: 'It ended without an answer.', exitCode, signal, ...dropped });
+  whole(): Pick<AgentEnd, 'outcome' | 'stdout' | 'droppedLines'> {
+    const stdout = this.#plainBytes <= MAX_PLAIN_ANSWER_BYTES ? Buffer.concat(this.#plain) : undefined;
+    return { outcome: this.#outcome, stdout, droppedLines: this.lines.dropped };
   }
-}
-
-/** An agent may name what stopped it, but not speak for the cage, the link or the service. */
-function agentsCode(code: string): ErrorCode {
-  return isErrorCode(code) && /^(agent|provider|gate|limit|limiter|model|meter)_/.test(code)
-    ? code
-    : 'agent_failed';
-}
-
-function failed(code: ErrorCode, details?: Record<string, unknown>): AgentResult {
-  return { state: 'failed', error: new CodedError(code, details).toBody() };
 }

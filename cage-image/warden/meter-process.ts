@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { CodedError } from '#errors/coded-error.ts';
 import { openChannel, type Channel } from '../meter/channel.ts';
 import { fromMeter, type FromMeter, type ToMeter } from '../meter/messages.ts';
-import type { CagePaths } from '../paths.ts';
+import { PROTECTED_OPTIONS, type CagePaths } from '../paths.ts';
 
 export interface MeterReady {
   readonly publicKey: string;
@@ -52,7 +52,7 @@ export class MeterProcess {
   }
 
   static start(paths: CagePaths, handlers: MeterHandlers): MeterProcess {
-    const child = spawn(paths.protectedNode, ['--disable-sigusr1', paths.meterEntry], {
+    const child = spawn(paths.protectedNode, [...PROTECTED_OPTIONS, paths.meterEntry], {
       stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
       env: paths.compileCache === undefined ? {} : { NODE_COMPILE_CACHE: paths.compileCache },
     });

@@ -1,17 +1,16 @@
-import { CodedError, toCodedError, type ErrorBody } from '#errors/coded-error.ts';
+import { CodedError, toCodedError } from '#errors/coded-error.ts';
 import type { Bootstrap } from '#protocol/bootstrap.ts';
+import type { CageHello } from '#protocol/link-cage.ts';
 import type { Proof, StartMessage, ToCage } from '#protocol/link-messages.ts';
 import type { FromMeter } from '../meter/messages.ts';
 import type { CagePaths } from '../paths.ts';
-import { agentEnvironment } from './agent-environment.ts';
-import { AgentProcess, type AgentResult } from './agent-process.ts';
-import { EgressProxy } from './egress-proxy.ts';
-import type { CageLink, ServeOptions } from './link/serve-link.ts';
+import { Attempt, failure, requireProof } from './attempt.ts';
+import { EgressProxy } from './egress/egress-proxy.ts';
+import { emptyCage } from './empty-cage.ts';
 import { InputFiles } from './input-files.ts';
-import { MeterProcess, type MeterReady } from './meter-process.ts';
-import { OpenCalls } from './open-calls.ts';
-import { killAllBut } from './processes.ts';
+import type { CageLink, ServeOptions } from './link/serve-link.ts';
 import type { ProofSubject } from './proof/prove.ts';
+import { startProvenMeter, type ProvenMeter } from './proven-meter.ts';
 
 export type WardenLink = Pick<CageLink, 'send' | 'acknowledged' | 'close'>;
 export type LinkHandlers = Pick<ServeOptions, 'bootstrap' | 'hello' | 'onMessage' | 'onController'>;
@@ -27,78 +26,48 @@ export interface WardenParts {
 
 export const EXIT = { done: 0, noBootstrap: 64, broken: 70, orphaned: 75 } as const;
 
-type Verdict = { state: 'failed' | 'cancelled' | 'timed_out'; error: ErrorBody } | AgentResult;
 type Cancel = Extract<ToCage, { type: 'cancel' }>;
 type VerifyKey = Extract<ToCage, { type: 'verify_key' }>;
-
-/** How long calls that still run may take to be settled: after an agent that ended by itself, and after one that was stopped. */
-const SETTLE_MS = { ended: 5_000, stopped: 500 } as const;
-const TIMED_OUT_GRACE_MS = 1_000;
-const METER_READY_WITHIN_MS = 20_000;
-/** The longest that a timer of Node can run; a longer one would fire at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+type MeterMessage = Exclude<FromMeter, { type: 'ready' | 'finished' }>;
 
 /**
- * Owns the cage: starts and ends the other processes and speaks for them over the link. A key passes it only sealed. One cage does one task (or
- * verifies one key); it then waits for `end`, or for the orphan time without a controller.
+ * Owns the cage: starts and ends the other processes and speaks for them over the link. A key passes it only sealed. A cage does one task (or verifies one key); it
+ * then waits for `end`, for `reset`, which makes it as good as new, or for the orphan time without a controller.
  */
 export class Warden {
   readonly #parts: WardenParts;
-  readonly #files: InputFiles;
   readonly #over = Promise.withResolvers<number>();
-  readonly #opened = Promise.withResolvers<void>();
-  #meter!: MeterProcess;
-  #ready!: MeterReady;
+  #files: InputFiles;
+  #meter!: ProvenMeter;
   #proxy!: EgressProxy;
-  #proof!: Proof;
-  #link!: WardenLink;
+  #link: WardenLink | undefined;
   #connection = 0;
   #orphanTimer: NodeJS.Timeout | undefined;
-  #job: { readonly taskId: string; readonly epoch: number } | 'verify' | undefined;
-  #calls: OpenCalls | undefined;
-  #agent: AgentProcess | undefined;
-  /** Why the task ends before the agent says so; the first reason counts. */
-  #stopped: Exclude<Verdict, { state: 'succeeded' }> | undefined;
-  #graceTimer: NodeJS.Timeout | undefined;
-  #ending = false;
-  /** The result has reached a controller: the cage has nothing more to tell of its task. */
-  #reported = false;
+  #job: Attempt | 'verify' | undefined;
+  /** The job's result has reached a controller: the cage has nothing more to tell of it. */
+  #reported: Promise<boolean> = Promise.resolve(true);
+  #isReported = true;
+  /** The meter's end is ours from now on. */
+  #meterDone = false;
+  /** Whoever asks what the cage is waits until it is that again. */
+  #resetting: Promise<void> = Promise.resolve();
 
   constructor(parts: WardenParts) {
     this.#parts = parts;
     this.#files = new InputFiles(parts.paths.work);
-    this.#opened.promise.catch(() => undefined);
   }
 
   /** The cage's life. Resolves with the exit code of the process. */
   async run(): Promise<number> {
-    this.#meter = MeterProcess.start(this.#parts.paths, {
-      onMessage: (message) => this.#heardMeter(message),
-      onEnd: () => this.#meterEnded(),
-    });
-    const late = setTimeout(() => void this.#meter.kill(), METER_READY_WITHIN_MS);
     this.#proxy = await EgressProxy.start();
     try {
-      const { pid, ready } = this.#meter;
-      this.#proof = await this.#parts.prove({
-        meterPid: pid,
-        meterReady: ready,
-        proxyPort: this.#proxy.port,
-      });
-      this.#ready = await ready;
+      this.#meter = await this.#newMeter();
     } catch {
       return EXIT.broken;
-    } finally {
-      clearTimeout(late);
     }
     this.#link = this.#parts.serveLink({
       bootstrap: this.#parts.bootstrap,
-      hello: () => ({
-        cageId: this.#parts.bootstrap.cageId,
-        meterPublicKey: this.#ready.publicKey,
-        proof: this.#proof,
-        ...(typeof this.#job === 'object' && !this.#reported && { task: this.#job }),
-      }),
+      hello: () => this.#hello(),
       onMessage: (message) => this.#obey(message),
       onController: (present, { fresh }) => this.#controllerChanged(present, fresh),
     });
@@ -109,95 +78,109 @@ export class Warden {
   /** Lets go of everything; the process may exit. */
   async close(): Promise<void> {
     clearTimeout(this.#orphanTimer);
+    this.#meterDone = true;
+    if (this.#job instanceof Attempt) this.#job.abandon();
     await this.#link?.close();
     this.#proxy?.close();
-    this.#agent?.signalGroup('SIGKILL');
-    await this.#meter?.kill();
+    await this.#meter?.process.kill();
+  }
+
+  #newMeter(): Promise<ProvenMeter> {
+    this.#meterDone = false;
+    return startProvenMeter(this.#parts.paths, this.#proxy.port, this.#parts.prove, {
+      onMessage: (message) => this.#heardMeter(message),
+      onEnd: () => this.#meterEnded(),
+    });
+  }
+
+  async #hello(): Promise<CageHello> {
+    await this.#resetting;
+    return {
+      cageId: this.#parts.bootstrap.cageId,
+      meterPublicKey: this.#meter.ready.publicKey,
+      proof: this.#meter.proof,
+      ...(this.#job instanceof Attempt && !this.#isReported && { task: this.#job.job }),
+    };
   }
 
   #obey(message: ToCage): Promise<void> | void {
+    const attempt = this.#job instanceof Attempt ? this.#job : undefined;
     switch (message.type) {
       case 'file':
         return this.#files.add(message);
       case 'start':
-        return void this.#start(message);
+        return this.#start(message);
       case 'verify_key':
         return this.#verify(message);
-      case 'permit': {
-        const permit = this.#calls?.toMeter(message, this.#connection);
-        return permit === undefined ? undefined : this.#meter.tell({ type: 'permit', ...permit });
-      }
+      case 'permit':
+        return attempt?.permit(message, this.#connection);
+      case 'function_result':
+        return attempt?.functionResult(message);
       case 'cancel':
-        return this.#cancel(message);
+        return attempt && cancel(attempt, message);
+      case 'reset':
+        return this.#reset();
       case 'ping':
-        this.#link.send({ type: 'pong', id: message.id });
+        this.#link?.send({ type: 'pong', id: message.id });
         return;
       case 'end':
         return this.#over.resolve(EXIT.done);
     }
   }
 
-  async #start(start: StartMessage): Promise<void> {
-    const job = { taskId: start.taskId, epoch: start.epoch };
+  #start(start: StartMessage): void {
+    const link = this.#link!;
+    const { taskId, epoch } = start;
     if (this.#job !== undefined) {
-      this.#link.send({
-        type: 'result',
-        ...job,
-        ...failure(new CodedError('conflict', { reason: 'The cage has work already.' })),
-      });
+      const error = new CodedError('conflict', { reason: 'The cage has work already.' });
+      link.send({ type: 'result', taskId, epoch, ...failure(error) });
       return;
     }
-    this.#job = job;
-    this.#calls = new OpenCalls(job);
-    const deadline = setTimeout(() => this.#timeOut(), Math.min(start.deadlineMs, LONGEST_TIMER_MS));
-    const verdict = await this.#work(start).catch((error: unknown) => failure(error));
-    clearTimeout(deadline);
-    await this.#end(job, this.#stopped ?? verdict);
-  }
-
-  async #work(start: StartMessage): Promise<Verdict> {
-    this.#requireProof();
-    await this.#files.written();
-    await this.#openKey(start);
-    if (this.#stopped !== undefined) return this.#stopped;
-    this.#agent = AgentProcess.start({
-      paths: this.#parts.paths,
-      environment: agentEnvironment(this.#parts.paths, {
-        meterPort: this.#ready.port,
-        agentKey: this.#ready.agentKey,
-        proxyPort: this.#proxy.port,
-      }),
-      task: start,
-      onEvent: (event) =>
-        this.#link.send({ type: 'event', taskId: start.taskId, event }, { droppable: true }),
+    const { paths, ownsProcesses, bootstrap } = this.#parts;
+    const attempt = new Attempt({
+      start,
+      paths,
+      ownsProcesses,
+      gate: bootstrap.gate,
+      meter: this.#meter,
+      proxy: this.#proxy,
+      files: this.#files,
+      link,
     });
-    this.#link.send({ type: 'started', taskId: start.taskId, epoch: start.epoch });
-    return this.#agent.result;
+    this.#job = attempt;
+    this.#isReported = false;
+    this.#reported = attempt.run().then(() => this.#ended(attempt));
   }
 
-  #requireProof(): void {
-    if (this.#proof.ok) return;
-    const failed = this.#proof.checks.filter((check) => !check.ok).map((check) => check.name);
-    throw new CodedError('cage_unproven', { failed });
+  async #ended(attempt: Attempt): Promise<boolean> {
+    this.#meterDone = true;
+    if (attempt.stoppedBy?.error.code === 'task_orphaned') this.#over.resolve(EXIT.orphaned);
+    // Rejects only where the link is closed, that is at the cage's end.
+    this.#isReported = await this.#link!.acknowledged().then(
+      () => true,
+      () => false,
+    );
+    return this.#isReported;
   }
 
-  async #openKey({ taskId, epoch, claw, caps, provider, sealedKey }: StartMessage): Promise<void> {
-    const { permitWaitMs, requestsPerMinute, tokensPerMinute } = caps;
-    this.#meter.tell({
-      type: 'open',
-      taskId,
-      epoch,
-      model: claw.model,
-      models: claw.models,
-      ...(claw.maxOutputTokens !== undefined && { maxOutputTokens: claw.maxOutputTokens }),
-      permitWaitMs,
-      ...(requestsPerMinute !== undefined && { requestsPerMinute }),
-      ...(tokensPerMinute !== undefined && { tokensPerMinute }),
-      provider,
-      sealedKey,
-      gate: this.#parts.bootstrap.gate,
-    });
-    await this.#opened.promise;
+  /** Passed over while a task runs: that is ended by its own end, or by `cancel`. */
+  async #reset(): Promise<void> {
+    if (this.#job === undefined || this.#job === 'verify' || !this.#meterDone) return;
+    if (!(await this.#reported)) return;
+    const done = Promise.withResolvers<void>();
+    this.#resetting = done.promise;
+    try {
+      await emptyCage(this.#parts.paths, this.#parts.ownsProcesses);
+      this.#files = new InputFiles(this.#parts.paths.work);
+      this.#meter = await this.#newMeter();
+      this.#job = undefined;
+    } catch {
+      // What cannot be emptied is not used again; nobody is told anything of it but by the end of the cage.
+      return this.#over.resolve(EXIT.broken);
+    }
+    done.resolve();
+    const { ready, proof } = this.#meter;
+    this.#link?.send({ type: 'ready', meterPublicKey: ready.publicKey, proof });
   }
 
   #verify({ provider, sealedKey, deadlineMs }: VerifyKey): void {
@@ -205,96 +188,48 @@ export class Warden {
     this.#job = 'verify';
     const { cageId, gate } = this.#parts.bootstrap;
     try {
-      this.#requireProof();
-      this.#meter.tell({ type: 'verify', cageId, deadlineMs, provider, sealedKey, gate });
+      requireProof(this.#meter);
+      this.#meter.process.tell({ type: 'verify', cageId, deadlineMs, provider, sealedKey, gate });
     } catch (error) {
       this.#verified({ type: 'verified', ok: false, error: toCodedError(error).toBody() });
     }
   }
 
   #verified(verified: Extract<FromMeter, { type: 'verified' }>): void {
-    this.#ending = true;
-    this.#link.send({ ...verified, type: 'key_verified' });
-    void this.#meter.kill();
+    this.#meterDone = true;
+    this.#link?.send({ ...verified, type: 'key_verified' });
+    void this.#meter.process.kill();
   }
 
-  #heardMeter(message: Exclude<FromMeter, { type: 'ready' | 'finished' }>): void {
-    switch (message.type) {
-      case 'opened':
-        return this.#opened.resolve();
-      case 'not_opened':
-        return this.#opened.reject(new CodedError('sealing_failed'));
-      case 'verified':
-        return this.#verified(message);
-      default:
-        if (this.#calls !== undefined) this.#link.send(this.#calls.toController(message, this.#connection));
-    }
+  #heardMeter(message: MeterMessage): void {
+    if (message.type === 'verified') this.#verified(message);
+    else if (this.#job instanceof Attempt) this.#job.heardMeter(message, this.#connection);
   }
 
   #meterEnded(): void {
-    if (this.#ending || this.#link === undefined) return;
-    this.#opened.reject(new CodedError('meter_failed'));
-    if (this.#job === 'verify') {
+    // While it starts, who waits for it hears of its end.
+    if (this.#meterDone || this.#link === undefined) return;
+    if (this.#job instanceof Attempt) this.#job.meterEnded();
+    else if (this.#job === 'verify')
       this.#verified({ type: 'verified', ok: false, error: new CodedError('meter_failed').toBody() });
-    } else if (this.#job === undefined) {
-      this.#over.resolve(EXIT.broken);
-    } else {
-      this.#stop(failure(new CodedError('meter_failed')), 0);
-    }
-  }
-
-  #cancel({ reason, graceMs }: Cancel): void {
-    const code = reason === 'cancelled' ? 'task_cancelled' : 'task_timed_out';
-    this.#stop({ state: reason, error: new CodedError(code).toBody() }, graceMs);
-  }
-
-  #timeOut(): void {
-    this.#stop({ state: 'timed_out', error: new CodedError('task_timed_out').toBody() }, TIMED_OUT_GRACE_MS);
-  }
-
-  #stop(reason: Exclude<Verdict, { state: 'succeeded' }>, graceMs: number): void {
-    if (typeof this.#job !== 'object' || this.#stopped !== undefined || this.#ending) return;
-    this.#stopped = reason;
-    this.#opened.reject(new CodedError('task_cancelled'));
-    this.#agent?.signalGroup('SIGTERM');
-    this.#graceTimer = setTimeout(() => this.#killAgents(), graceMs);
-  }
-
-  #killAgents(): void {
-    this.#agent?.signalGroup('SIGKILL');
-    if (this.#parts.ownsProcesses) killAllBut(new Set([1, process.pid, this.#meter.pid]));
-  }
-
-  async #end(job: { taskId: string; epoch: number }, verdict: Verdict): Promise<void> {
-    clearTimeout(this.#graceTimer);
-    this.#killAgents();
-    await this.#meter.finish(this.#stopped === undefined ? SETTLE_MS.ended : SETTLE_MS.stopped);
-    this.#ending = true;
-    await this.#meter.kill();
-    for (const settle of this.#calls?.abandon() ?? []) this.#link.send(settle);
-    this.#link.send({ type: 'result', ...job, ...verdict });
-    if (this.#stopped?.error.code === 'task_orphaned') this.#over.resolve(EXIT.orphaned);
-    // Rejects only where the link is closed, that is at the cage's end.
-    await this.#link.acknowledged().then(
-      () => (this.#reported = true),
-      () => undefined,
-    );
+    else this.#over.resolve(EXIT.broken);
   }
 
   #controllerChanged(present: boolean, fresh: boolean): void {
     clearTimeout(this.#orphanTimer);
     if (present) this.#connection += 1;
     else this.#orphanTimer = setTimeout(() => this.#orphaned(), this.#parts.bootstrap.orphanMs);
-    if (fresh)
-      for (const permit of this.#calls?.askAgain() ?? []) this.#meter.tell({ type: 'permit', ...permit });
+    if (fresh && this.#job instanceof Attempt) this.#job.askAgain();
   }
 
   #orphaned(): void {
-    this.#stop(failure(new CodedError('task_orphaned')), 0);
-    if (this.#stopped?.error.code !== 'task_orphaned') this.#over.resolve(EXIT.orphaned);
+    const attempt = this.#job instanceof Attempt ? this.#job : undefined;
+    attempt?.stop(failure(new CodedError('task_orphaned')), 0);
+    if (attempt?.stoppedBy?.error.code !== 'task_orphaned') this.#over.resolve(EXIT.orphaned);
   }
 }
 
-function failure(error: unknown): { state: 'failed'; error: ErrorBody } {
-  return { state: 'failed', error: toCodedError(error).toBody() };
+function cancel(attempt: Attempt, { reason, graceMs }: Cancel): void {
+  const code = reason === 'cancelled' ? 'task_cancelled' : 'task_timed_out';
+  attempt.stop({ state: reason, error: new CodedError(code).toBody() }, graceMs);
 }

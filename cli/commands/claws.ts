@@ -1,40 +1,22 @@
 import type { Command } from 'commander';
-import { clawView, page, type ClawCreate, type ClawView } from '#protocol/api.ts';
+import { stringify } from 'yaml';
+import { clawView, type ClawView } from '#protocol/api.ts';
+import { formOf, withoutDefaults } from '#claw/document-settings.ts';
+import { pathOfClaw, settingsOfView } from '../apply/plan.ts';
 import { clientOf, say, writeJson, type Cli } from '../cli.ts';
-import { wholeNumber } from '../terminal/duration.ts';
 import { Spinner } from '../terminal/spinner.ts';
 import { writeTable } from '../terminal/table.ts';
 import { ago, capsOf } from '../terminal/words.ts';
-
-interface CreateOptions {
-  readonly model: string;
-  readonly key: string;
-  readonly instructions?: string;
-  readonly rpm?: number;
-  readonly tpm?: number;
-  readonly deploy?: boolean;
-  readonly json?: boolean;
-}
+import { addApplyCommands } from './claws/apply.ts';
+import { addCreateCommands } from './claws/create.ts';
+import { addExportCommands } from './claws/export.ts';
 
 export function addClawsCommands(program: Command, cli: Cli): void {
   const claws = program.command('claws').description('agents: name, model, key, instructions and caps');
 
-  claws
-    .command('create')
-    .argument('<name>', 'what to call the Claw')
-    .description('make a Claw')
-    .requiredOption('--model <model>', "the provider's name of the model")
-    .requiredOption('--key <name>', 'the key that it uses')
-    .option('--instructions <text>', 'what it is for; sent to the model with every task')
-    .option('--rpm <n>', 'requests per minute at most', wholeNumber)
-    .option('--tpm <n>', 'tokens per minute at most, input and output', wholeNumber)
-    .option('--deploy', 'deploy it at once')
-    .option('--json', 'print the Claw as JSON')
-    .addHelpText(
-      'after',
-      '\nExample:\n  clawcage claws create writer --model gpt-4.1-mini --key work --instructions "You write short texts." --tpm 60000 --deploy\n',
-    )
-    .action((name: string, options: CreateOptions) => create(cli, name, options));
+  addCreateCommands(claws, cli);
+  addApplyCommands(claws, cli);
+  addExportCommands(claws, cli);
 
   claws
     .command('list')
@@ -64,39 +46,18 @@ export function addClawsCommands(program: Command, cli: Cli): void {
   named('delete', 'delete it', (name, json) => remove(cli, name, json));
 }
 
-const pathOf = (name: string): string => `/api/v1/claws/${encodeURIComponent(name)}`;
-
-async function create(cli: Cli, name: string, options: CreateOptions): Promise<void> {
-  const { model, key, instructions, rpm, tpm, deploy = false } = options;
-  const body: ClawCreate = {
-    name,
-    model,
-    key,
-    deploy,
-    ...(instructions !== undefined && { instructions }),
-    ...(rpm !== undefined && { requestsPerMinute: rpm }),
-    ...(tpm !== undefined && { tokensPerMinute: tpm }),
-  };
-  const claw = await clientOf(cli).post('/api/v1/claws', clawView, { body });
-  if (options.json) return writeJson(cli, claw);
-  say(
-    cli,
-    `Claw ${claw.name} made${claw.state === 'deployed' ? ' and deployed' : ''}. Try: clawcage run ${claw.name} "Hello"`,
-  );
-}
-
 async function list(cli: Cli, json: boolean): Promise<void> {
-  const reply = await clientOf(cli).get('/api/v1/claws', page(clawView));
-  if (json) return writeJson(cli, reply);
+  const items = await clientOf(cli).all('/api/v1/claws', clawView);
+  if (json) return writeJson(cli, { items, nextCursor: null });
   writeTable(cli.terminal, {
     headings: ['NAME', 'STATE', 'MODEL', 'KEY', 'CAPS'],
-    rows: reply.items.map((claw) => [claw.name, claw.state, claw.model, claw.key, capsOf(claw)]),
+    rows: items.map((claw) => [claw.name, claw.state, claw.model, claw.key, capsOf(claw)]),
     empty: 'No Claws yet: clawcage claws create NAME --model MODEL --key KEYNAME',
   });
 }
 
 async function get(cli: Cli, name: string, json: boolean): Promise<void> {
-  const claw = await clientOf(cli).get(pathOf(name), clawView);
+  const claw = await clientOf(cli).get(pathOfClaw(name), clawView);
   if (json) return writeJson(cli, claw);
   for (const line of describe(claw)) say(cli, line);
 }
@@ -105,7 +66,7 @@ async function change(cli: Cli, name: string, verb: 'deploy' | 'stop', json: boo
   const spinner = new Spinner(cli.terminal);
   spinner.show(verb === 'deploy' ? `checking and deploying ${name}` : `stopping ${name}`);
   try {
-    const claw = await clientOf(cli).post(`${pathOf(name)}/${verb}`, clawView);
+    const claw = await clientOf(cli).post(`${pathOfClaw(name)}/${verb}`, clawView);
     spinner.clear();
     if (json) return writeJson(cli, claw);
     say(cli, `Claw ${claw.name} ${claw.state}.`);
@@ -115,17 +76,18 @@ async function change(cli: Cli, name: string, verb: 'deploy' | 'stop', json: boo
 }
 
 async function remove(cli: Cli, name: string, json: boolean): Promise<void> {
-  await clientOf(cli).delete(pathOf(name));
+  await clientOf(cli).delete(pathOfClaw(name));
   if (json) return writeJson(cli, { deleted: name });
   say(cli, `Claw ${name} deleted.`);
 }
 
 function describe(claw: ClawView): string[] {
+  const { name, model, key, instructions, ...settings } = withoutDefaults(formOf(claw.name, settingsOfView(claw)));
   const rows: [string, string][] = [
     ['name', claw.name],
     ['state', claw.state],
-    ['model', claw.model],
-    ['key', claw.key],
+    ['model', model],
+    ['key', key],
     ['caps', capsOf(claw)],
     ['steps', `${claw.maxSteps} at most`],
     ['at once', `${claw.concurrency} tasks`],
@@ -133,5 +95,10 @@ function describe(claw: ClawView): string[] {
     ['made', ago(claw.createdAt)],
     ['instructions', claw.instructions === '' ? '(none)' : claw.instructions],
   ];
-  return rows.map(([label, value]) => `${label.padEnd(13)} ${value}`);
+  const shown = ['requestsPerMinute', 'tokensPerMinute', 'maxSteps', 'concurrency', 'timeout'];
+  const others = Object.entries(settings).filter(([field]) => !shown.includes(field));
+  return [
+    ...rows.map(([label, value]) => `${label.padEnd(13)} ${value}`),
+    ...(others.length === 0 ? [] : stringify(Object.fromEntries(others), { lineWidth: 0 }).trimEnd().split('\n')),
+  ];
 }

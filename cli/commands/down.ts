@@ -22,6 +22,7 @@ const END_MS = 20_000;
 export function addDownCommand(program: Command, cli: Cli): void {
   program
     .command('down')
+    .summary('end the service')
     .description('end the service; cages that still run go on, and the next start takes them over')
     .option('--cages', 'end the cages too, without asking')
     .option('--json', 'print {"stopped","cages","ended"}')

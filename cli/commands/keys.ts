@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { Option, type Command } from 'commander';
-import { keyView, page, type KeyView } from '#protocol/api.ts';
+import { keyModelsReply, keyView, type KeyView } from '#protocol/api.ts';
 import { clientOf, say, writeJson, type Cli } from '../cli.ts';
 import { failure } from '../failure.ts';
 import { withSecret } from '../secret-body.ts';
 import { readSecret } from '../terminal/secret-input.ts';
+import { Spinner } from '../terminal/spinner.ts';
 import { writeTable } from '../terminal/table.ts';
 import { ago } from '../terminal/words.ts';
 
@@ -19,6 +20,7 @@ interface AddOptions {
 export function addKeysCommands(program: Command, cli: Cli): void {
   const keys = program
     .command('keys')
+    .summary('provider keys, brought by you')
     .description('provider keys: brought by you, kept enveloped, opened only inside a cage');
 
   keys
@@ -59,6 +61,25 @@ export function addKeysCommands(program: Command, cli: Cli): void {
     .option('--json', "print the key's record as JSON")
     .addHelpText('after', '\nExample:\n  clawcage keys revoke work\n')
     .action((name: string, options: { json?: boolean }) => revoke(cli, name, options.json === true));
+
+  keys
+    .command('models')
+    .argument('<name>', 'the key')
+    .description('list the models that the provider offers to a key; asked from inside a cage, and kept for minutes')
+    .option('--json', 'print {"key","models","askedAt"}')
+    .addHelpText('after', '\nExample:\n  clawcage keys models work\n')
+    .action((name: string, options: { json?: boolean }) => models(cli, name, options.json === true));
+}
+
+async function models(cli: Cli, name: string, json: boolean): Promise<void> {
+  const spinner = new Spinner(cli.terminal);
+  spinner.show('asking the provider, from inside a cage');
+  const reply = await clientOf(cli)
+    .get(`/api/v1/keys/${encodeURIComponent(name)}/models`, keyModelsReply)
+    .finally(() => spinner.clear());
+  if (json) return writeJson(cli, reply);
+  for (const model of reply.models) say(cli, model.replace(/[\p{Cc}]+/gu, ' '));
+  if (reply.models.length === 0) cli.terminal.stderr.write('The provider offers no model to this key.\n');
 }
 
 async function add(
@@ -102,11 +123,11 @@ async function revoke(cli: Cli, name: string, json: boolean): Promise<void> {
 }
 
 async function list(cli: Cli, json: boolean): Promise<void> {
-  const reply = await clientOf(cli).get('/api/v1/keys', page(keyView));
-  if (json) return writeJson(cli, reply);
+  const items = await clientOf(cli).all('/api/v1/keys', keyView);
+  if (json) return writeJson(cli, { items, nextCursor: null });
   writeTable(cli.terminal, {
     headings: ['NAME', 'KEY', 'STATE', 'VERIFIED', 'ENDPOINT'],
-    rows: reply.items.map((key) => [
+    rows: items.map((key) => [
       key.name,
       key.masked,
       key.state,

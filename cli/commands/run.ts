@@ -1,20 +1,24 @@
 import { randomUUID } from 'node:crypto';
-import { text as readText } from 'node:stream/consumers';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { clawView, taskReply, type TaskCreate, type TaskReply } from '#protocol/api.ts';
 import { clientOf, say, writeJson, type Cli } from '../cli.ts';
 import type { Client } from '../client.ts';
 import { EXIT } from '../exit-codes.ts';
 import { Failure } from '../failure.ts';
-import { readTaskFiles } from '../tasks/files.ts';
-import { followTask } from '../tasks/follow.ts';
+import { followTask, type Follower } from '../tasks/follow.ts';
+import { FunctionRunner, readHandlers } from '../tasks/function-runner.ts';
+import { readInput, type InputOptions } from '../tasks/input.ts';
 import { showOutcome } from '../tasks/outcome.ts';
+import { assertFolder } from '../tasks/output-files.ts';
 import { TaskShown } from '../tasks/task-view.ts';
 import { duration } from '../terminal/duration.ts';
+import { gather, integer } from '../terminal/options.ts';
+import { delay, pointInTime } from '../terminal/point-in-time.ts';
 
-interface Options {
-  readonly file: readonly string[];
-  readonly timeout?: number;
+interface Options extends InputOptions {
+  readonly onFunction: readonly string[];
+  readonly out?: string;
+  readonly force?: boolean;
   readonly detach?: boolean;
   readonly json?: boolean;
 }
@@ -24,6 +28,10 @@ Examples:
   clawcage run writer "Summarise the file" --file report.txt
   clawcage run writer - < question.txt
   clawcage run writer "Count the lines" --file a.csv --file b.csv --timeout 2m --json
+  clawcage run seer "What is on it?" --image photo.jpg --schema answer.schema.json
+  clawcage run writer "Make a chart of the figures" --file a.csv --out results/
+  clawcage run helper "Is it raining?" --functions functions.json --on-function weather=./weather.sh
+  clawcage run writer "The nightly report" --not-before 2026-03-01T02:00 --deadline 2026-03-01T06:00 --detach
 
 Exits with 0 when the task succeeded, 1 failed, 6 timed out, 130 cancelled.
 `;
@@ -33,16 +41,29 @@ export function addRunCommand(program: Command, cli: Cli): void {
     .command('run')
     .argument('<name>', 'the Claw; it is deployed if it is not')
     .argument('<text>', 'what to do; - reads it from standard input')
+    .summary('run one task')
     .description(
       'run one task: the text streams to standard output, progress to standard error; Ctrl-C cancels the task',
     )
+    .option('--file <file>', 'a file for the task; may be given several times', gather, [])
+    .option('--image <file>', 'a PNG, JPEG, WebP or GIF for the model to see; may be given several times', gather, [])
+    .option('--schema <file>', 'JSON Schema that the answer has to fit')
+    .option('--json-answer', 'the answer is to be JSON of any form')
+    .option('--out <folder>', 'write what the task leaves in /work/out there')
+    .option('--force', 'with --out, overwrite files that are there')
+    .option('--functions <file>', 'functions of yours that the model may call: a list of {name, description, parameters}')
     .option(
-      '--file <file>',
-      'a file for the task; may be given several times',
-      (file, all: string[]) => [...all, file],
+      '--on-function <name=command>',
+      'run this for a call: the arguments on its standard input, what it prints is the result; may be given several times',
+      gather,
       [],
     )
+    .option('--priority <n>', 'of the waiting tasks of a Claw the highest goes first, -100 to 100', integer(-100, 100))
     .option('--timeout <time>', 'the longest that it may take, such as 90s or 10m', duration)
+    .option('--not-before <time>', 'do not begin earlier', pointInTime)
+    .option('--delay <time>', 'do not begin earlier than so much from now', delay)
+    .option('--deadline <time>', 'end it where it has not ended by then', pointInTime)
+    .addOption(new Option('--webhook <url>', 'address that is called when it ends'))
     .option('--detach', 'do not wait for its end')
     .option('--json', 'print only the outcome, as JSON')
     .addHelpText('after', EXAMPLES)
@@ -51,19 +72,25 @@ export function addRunCommand(program: Command, cli: Cli): void {
 
 async function run(cli: Cli, name: string, text: string, options: Options): Promise<void> {
   const json = options.json === true;
-  const body: TaskCreate = {
-    text: text === '-' ? await readText(cli.terminal.stdin) : text,
-    files: await readTaskFiles(options.file),
-    ...(options.timeout !== undefined && { timeoutMs: options.timeout }),
-  };
+  const body = await readInput(cli.terminal, text, options);
+  const handlers = readHandlers(options.onFunction, (body.functions ?? []).map((one) => one.name));
+  const target = options.out === undefined ? undefined : { folder: options.out, force: options.force === true };
+  if (target) await assertFolder(target);
   const client = clientOf(cli);
   const shown = new TaskShown(cli.terminal, { stream: !json });
   try {
     await deployIfNot(client, name, shown);
     const { task } = await submit(client, name, body);
     if (options.detach) return detached(cli, task, json);
-    const reply = await followCancellably(cli, client, task.id, shown);
-    if (reply) cli.exitCode = await showOutcome(cli.terminal, client, reply, { json, shown });
+    const functions = new FunctionRunner({
+      client,
+      task: task.id,
+      handlers,
+      env: cli.terminal.env,
+      say: (line) => shown.progress(line),
+    });
+    const reply = await followCancellably(cli, client, { id: task.id, shown, functions }).finally(() => functions.close());
+    if (reply) cli.exitCode = await showOutcome(cli.terminal, client, reply, { json, shown, ...(target && { target }) });
     else cli.exitCode = EXIT.cancelled;
   } finally {
     shown.close();
@@ -109,8 +136,7 @@ const CANCEL_MS = 10_000;
 async function followCancellably(
   cli: Cli,
   client: Client,
-  id: string,
-  shown: TaskShown,
+  { id, shown, functions }: { id: string; shown: TaskShown; functions: FunctionRunner },
 ): Promise<TaskReply | undefined> {
   const leave = new AbortController();
   let giveUp: NodeJS.Timeout | undefined;
@@ -125,7 +151,7 @@ async function followCancellably(
       .catch(() => undefined);
   });
   try {
-    return await followTask(client, id, shown, { signal: leave.signal });
+    return await followTask(client, id, answering(shown, functions), { signal: leave.signal });
   } catch (error) {
     if (leave.signal.aborted) {
       cli.terminal.stderr.write(`Left before the task ended. See: clawcage tasks get ${id}\n`);
@@ -135,6 +161,24 @@ async function followCancellably(
   } finally {
     clearTimeout(giveUp);
   }
+}
+
+/** Shows the task, and answers its calls. */
+function answering(shown: TaskShown, functions: FunctionRunner): Follower {
+  return {
+    onEvent(event) {
+      shown.onEvent(event);
+      if (event.kind === 'function_call') functions.take(event.call);
+    },
+    onGap() {
+      shown.onGap();
+      void functions.lookAgain();
+    },
+    onConnection(connected) {
+      shown.onConnection(connected);
+      if (connected) void functions.lookAgain();
+    },
+  };
 }
 
 /** Names the task, which goes on without us. */

@@ -12,6 +12,7 @@ import { capUse, count } from '../terminal/words.ts';
 export function addStatusCommand(program: Command, cli: Cli): void {
   program
     .command('status')
+    .summary('whether the service is ready')
     .description('whether the service is ready, and which part is not; exits with 4 where it does not answer')
     .option('--json', 'print {"ready","url","pid","parts"}')
     .addHelpText('after', '\nExample:\n  clawcage status --json\n')

@@ -10,9 +10,13 @@ import { wholeNumber } from '../terminal/duration.ts';
 import { writeTable } from '../terminal/table.ts';
 import { coloursFor } from '../terminal/terminal.ts';
 import { ago, count, seconds } from '../terminal/words.ts';
+import { addCallCommands } from './tasks/calls.ts';
+import { addDeliveriesCommand } from './tasks/deliveries.ts';
+import { addFilesCommand } from './tasks/files.ts';
 
 interface ListOptions {
   readonly claw?: string;
+  readonly batch?: string;
   readonly state?: string;
   readonly limit?: number;
   readonly cursor?: string;
@@ -20,7 +24,8 @@ interface ListOptions {
 }
 
 export function addTasksCommands(program: Command, cli: Cli): void {
-  const tasks = program.command('tasks').description('pieces of work: look, watch, cancel');
+  const tasks = program.command('tasks')
+    .summary('pieces of work: look, watch, answer, cancel').description('pieces of work: look, watch, answer their calls, fetch their files, cancel');
 
   tasks
     .command('get')
@@ -34,6 +39,7 @@ export function addTasksCommands(program: Command, cli: Cli): void {
     .command('list')
     .description('list tasks, the newest first')
     .option('--claw <name>', 'of this Claw only')
+    .option('--batch <id>', 'of this batch only')
     .addOption(new Option('--state <state>', 'in this state only').choices(taskView.shape.state.options))
     .option('--limit <n>', 'at most so many', wholeNumber)
     .option('--cursor <cursor>', 'go on from `nextCursor` of the page before')
@@ -61,6 +67,10 @@ export function addTasksCommands(program: Command, cli: Cli): void {
     .option('--json', 'print as JSON')
     .addHelpText('after', '\nExample:\n  clawcage tasks cancel task_01\n')
     .action((id: string, options: { json?: boolean }) => cancel(cli, id, options.json === true));
+
+  addCallCommands(tasks, cli);
+  addFilesCommand(tasks, cli);
+  addDeliveriesCommand(tasks, cli);
 }
 
 const pathOf = (id: string): string => `/api/v1/tasks/${encodeURIComponent(id)}`;

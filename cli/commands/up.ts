@@ -25,6 +25,7 @@ const END_MS = 20_000;
 export function addUpCommand(program: Command, cli: Cli): void {
   program
     .command('up')
+    .summary('start everything')
     .description(
       'start the service and stay until Ctrl-C; on an empty store make the demo Claw and run its first task',
     )

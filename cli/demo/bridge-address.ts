@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { z } from 'zod';
+import { askEngine } from '../engine/ask-engine.ts';
 
 const network = z.looseObject({
   IPAM: z.looseObject({
@@ -20,7 +20,7 @@ const network = z.looseObject({
 export async function bridgeAddress(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<string | undefined> {
-  const told = await gatewayOf(env.DOCKER_HOST || 'unix:///var/run/docker.sock');
+  const told = gatewayIn((await askEngine(env, '/networks/bridge'))?.body);
   return told !== undefined && (await canBind(told)) ? told : undefined;
 }
 
@@ -36,37 +36,11 @@ async function canBind(host: string): Promise<boolean> {
   }
 }
 
-/** GET /networks/bridge of the engine's API (https://docs.docker.com/reference/api/engine/). */
-function gatewayOf(dockerHost: string): Promise<string | undefined> {
-  const target = targetOf(dockerHost);
-  if (!target) return Promise.resolve(undefined);
-  return new Promise((resolve) => {
-    const asked = request({ ...target, path: '/networks/bridge', timeout: 3000 }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => resolve(gatewayIn(Buffer.concat(chunks).toString('utf8'))));
-    });
-    asked.on('timeout', () => asked.destroy());
-    asked.on('error', () => resolve(undefined));
-    asked.end();
-  });
-}
-
-function targetOf(dockerHost: string): { socketPath: string } | { host: string; port: string } | undefined {
-  if (dockerHost.startsWith('unix://')) return { socketPath: dockerHost.slice('unix://'.length) };
-  const [, host, port] = /^tcp:\/\/([^/:]+):(\d+)$/.exec(dockerHost) ?? [];
-  return host !== undefined && port !== undefined ? { host, port } : undefined;
-}
-
-function gatewayIn(body: string): string | undefined {
-  try {
-    const config = network.parse(JSON.parse(body)).IPAM.Config ?? [];
-    return config
-      .map(({ Gateway, Subnet }) => Gateway ?? firstAddressOf(Subnet))
-      .find((address) => address?.includes('.'));
-  } catch {
-    return undefined;
-  }
+function gatewayIn(body: unknown): string | undefined {
+  const config = network.safeParse(body).data?.IPAM.Config ?? [];
+  return config
+    .map(({ Gateway, Subnet }) => Gateway ?? firstAddressOf(Subnet))
+    .find((address) => address?.includes('.'));
 }
 
 /** Of `172.17.0.0/16`: `172.17.0.1`. */

@@ -39,8 +39,11 @@ export class TaskShown implements Follower {
     else if (event.kind === 'tool_call') this.#toolCall(event.name, event.arguments);
     else if (event.kind === 'tool_result')
       this.#progress(
-        `${event.ok ? this.#colours.green('✓') : this.#colours.red('✗')} ${oneLine(event.name)}`,
+        `${this.#mark(event.ok)} ${oneLine(event.name)}`,
       );
+    else if (event.kind === 'function_call') this.#toolCall(event.call.name, event.call.arguments, 'waits for its result');
+    else if (event.kind === 'function_result') this.#progress(this.#mark(event.ok) + ' answered');
+    else if (event.kind === 'log') this.#log(event.text);
     else this.#spinner.clear();
   }
 
@@ -89,14 +92,23 @@ export class TaskShown implements Follower {
     this.#write(text);
   }
 
-  #toolCall(name: string, args: string): void {
+  /** What the agent's process writes for people to read. */
+  #log(text: string): void {
+    for (const line of text.split('\n')) if (line.trim() !== '') this.#progress(this.#colours.dim(oneLine(line)));
+  }
+
+  #mark(ok: boolean): string {
+    return ok ? this.#colours.green('✓') : this.#colours.red('✗');
+  }
+
+  #toolCall(name: string, args: string, doing = 'runs in the cage'): void {
     this.#endLine();
     this.#turn = '';
     this.#missed = false;
     this.#progress(
       `${this.#colours.cyan('→')} ${oneLine(name)} ${this.#colours.dim(oneLine(args).slice(0, ARGUMENTS_SHOWN))}`,
     );
-    this.#working(`${oneLine(name)} runs in the cage`);
+    this.#working(`${oneLine(name)} ${doing}`);
   }
 
   #state(task: TaskView): void {

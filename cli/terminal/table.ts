@@ -1,6 +1,9 @@
 import { coloursFor, widthOf, type Output, type Terminal } from './terminal.ts';
 
-/** Rows under their headings, cut to the width of a terminal at the widest column; never cut where the output is not a terminal. */
+/**
+ * Rows under their headings, cut to the width of a terminal at the widest column; never cut where the output is not a terminal. A terminal
+ * too narrow for all columns gets a block of lines for each row.
+ */
 export function table(
   headings: readonly string[],
   rows: readonly (readonly string[])[],
@@ -9,7 +12,7 @@ export function table(
   const clean = rows.map((row) => row.map((cell) => cell.replace(/[\p{Cc}]+/gu, ' ')));
   const all = [headings, ...clean];
   const widths = headings.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
-  if (columns !== undefined) fit(widths, columns);
+  if (columns !== undefined && !fit(widths, columns)) return blocks(headings, clean, columns);
   return all.map((row) =>
     widths
       .map((width, column) => cell(row[column] ?? '', width))
@@ -20,13 +23,27 @@ export function table(
 
 const NARROWEST = 6;
 
-function fit(widths: number[], columns: number): void {
+/** Whether they fit, after the widest have given way. */
+function fit(widths: number[], columns: number): boolean {
   const total = () => widths.reduce((sum, width) => sum + width, 0) + 2 * (widths.length - 1);
   while (total() > columns) {
     const widest = widths.indexOf(Math.max(...widths));
-    if (widths[widest]! <= NARROWEST) return;
+    if (widths[widest]! <= NARROWEST) return false;
     widths[widest]! -= 1;
   }
+  return true;
+}
+
+/** The first line is empty, in place of the headings. */
+function blocks(headings: readonly string[], rows: readonly (readonly string[])[], columns: number): string[] {
+  const label = Math.max(...headings.map((heading) => heading.length));
+  const lines = rows.map((row) =>
+    headings.flatMap((heading, column) => {
+      const text = row[column] ?? '';
+      return text === '' ? [] : [`${heading.padEnd(label)}  ${cell(text, Math.max(NARROWEST, columns - label - 2)).trimEnd()}`];
+    }),
+  );
+  return ['', ...lines.flatMap((block, index) => (index === 0 ? block : ['', ...block]))];
 }
 
 function cell(text: string, width: number): string {
@@ -45,6 +62,6 @@ export function writeTable(
   }
   const [head, ...lines] = table(content.headings, content.rows, widthOf(output));
   output.write(
-    `${coloursFor(output, terminal.env).dim(head ?? '')}\n${lines.map((line) => `${line}\n`).join('')}`,
+    `${head ? `${coloursFor(output, terminal.env).dim(head)}\n` : ''}${lines.map((line) => `${line}\n`).join('')}`,
   );
 }

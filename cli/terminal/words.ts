@@ -33,3 +33,24 @@ export function capsOf(claw: Pick<ClawView, 'requestsPerMinute' | 'tokensPerMinu
   ].filter((part) => part !== undefined);
   return parts.length === 0 ? 'none' : parts.join(', ');
 }
+
+/** 512 B, 1.5 KiB, 3.0 MiB */
+export function size(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  const units = ['KiB', 'MiB', 'GiB', 'TiB'];
+  let value = bytes / 1024;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${value.toFixed(1)} ${units[unit]}`;
+}
+
+/** How long until then, in the largest unit that fits; `now` where that is past. */
+export function until(iso: string, nowMs: number = Date.now()): string {
+  const s = Math.round((Date.parse(iso) - nowMs) / 1000);
+  if (s <= 0) return 'now';
+  if (s < 60) return `${s} s`;
+  return s < 3600 ? `${Math.floor(s / 60)} min` : `${Math.floor(s / 3600)} h`;
+}

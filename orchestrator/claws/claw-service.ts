@@ -1,10 +1,11 @@
 import type { z } from 'zod';
 import { CodedError } from '#errors/coded-error.ts';
 import { assertClaw } from '#claw/check.ts';
-import type { ClawView, clawCreate, clawPatch } from '#protocol/api.ts';
+import type { ClawView, clawCreate, clawList, clawPatch } from '#protocol/api.ts';
 import type { Runtime } from '#runtime/runtime.ts';
 import type { KeyService } from '../keys/key-service.ts';
 import type { Runs } from '../launch/runs.ts';
+import { providerEntries } from '../launch/agent-egress.ts';
 import type { WarmSpares } from '../launch/warm-spares.ts';
 import type { ClawRow } from '../store/claws-store.ts';
 import { clawNamed } from './claw-named.ts';
@@ -36,45 +37,62 @@ export class ClawService {
   async create(organisation: string, given: z.output<typeof clawCreate>): Promise<ClawView> {
     const { store } = this.#parts;
     assertClaw(given);
+    await this.#refuseProviders(organisation, given.egress);
     const key = await this.#key(organisation, given.key);
     const { deploy, ...settings } = given;
     const row = await store.claws.create({ ...settings, organisation, key: key.id });
     return deploy ? this.deploy(organisation, row.name) : clawView(row, key.name);
   }
 
-  async list(organisation: string): Promise<ClawView[]> {
+  /** Oldest first. `not_found` where there is no key of the name that is asked for. */
+  async list(
+    organisation: string,
+    { key: keyName, ...query }: z.output<typeof clawList>,
+  ): Promise<{ items: ClawView[]; nextCursor: string | null }> {
     const { store } = this.#parts;
-    const keys = new Map((await store.keys.list(organisation)).map((key) => [key.id, key.name]));
-    return (await store.claws.list(organisation)).map((claw) =>
-      clawView(claw, keys.get(claw.key) ?? claw.key),
-    );
+    const keys = await store.keys.list(organisation);
+    const names = new Map(keys.map((key) => [key.id, key.name]));
+    const key = keyName === undefined ? undefined : await store.keys.byName(organisation, keyName);
+    if (keyName !== undefined && !key) throw new CodedError('not_found', { key: keyName });
+    const { items, nextCursor } = await store.claws.page(organisation, { ...query, key: key?.id });
+    return { items: items.map((claw) => clawView(claw, names.get(claw.key) ?? claw.key)), nextCursor };
   }
 
   async get(organisation: string, name: string): Promise<ClawView> {
     return this.#view(await clawNamed(this.#parts.store.claws, organisation, name));
   }
 
-  /** Takes effect for the next task, and caps for the next permit; what runs is left alone. */
+  /**
+   * Takes effect for the next task, and caps for the next permit; what runs is left alone. Warm cages of what the Claw was are replaced.
+   * `egress_provider_host`; `agent_image_unusable` where the Claw is deployed.
+   */
   async patch(organisation: string, name: string, change: z.output<typeof clawPatch>): Promise<ClawView> {
     const claw = await clawNamed(this.#parts.store.claws, organisation, name);
     const { key: keyName, ...rest } = change;
     assertClaw(rest);
+    await this.#refuseProviders(organisation, change.egress ?? []);
+    if (claw.state === 'deployed') await this.#layOver(change.agent?.image);
     const key = keyName === undefined ? undefined : await this.#key(organisation, keyName);
     const row = await this.#parts.store.claws.patch(organisation, claw.id, {
       ...rest,
       ...(key && { key: key.id }),
     });
+    const renews =
+      change.agent ?? change.resources ?? change.reuse ?? (claw.reuse === 'claw' ? true : undefined);
+    if (row?.state === 'deployed' && renews !== undefined)
+      await this.#parts.spares.replace({ organisation, claw: claw.id });
     return this.#view(row ?? claw);
   }
 
   /**
-   * Checks engine, image and gate (`runtime_unavailable`, `image_missing`, `gate_unavailable`), the key (`key_revoked`, `key_rejected`) and the model
+   * Checks engine, image and gate (`runtime_unavailable`, `image_missing`, `agent_image_unusable`, `gate_unavailable`), the key (`key_revoked`, `key_rejected`) and the model
    * (`model_unknown`), makes the warm spare, and lets the queue go on. A key that was added unverified is not asked about here.
    */
   async deploy(organisation: string, name: string): Promise<ClawView> {
     const { store, runtime, spares, poke } = this.#parts;
     const claw = await clawNamed(this.#parts.store.claws, organisation, name);
     await runtime.prepare();
+    await this.#layOver(claw.agent.image);
     await this.#checkModel(claw);
     const row = (await store.claws.setState(organisation, claw.id, 'deployed')) ?? claw;
     await spares.fill({ organisation, claw: claw.id });
@@ -111,6 +129,16 @@ export class ClawService {
     const models = await keys.models(claw.organisation, key);
     if (models.length > 0 && !models.includes(claw.model))
       throw new CodedError('model_unknown', { model: claw.model, some: models.slice(0, 10) });
+  }
+
+  /** Makes the image of a Claw's cages, or says why there can be none. */
+  async #layOver(image: string | null | undefined): Promise<void> {
+    if (image) await this.#parts.runtime.layOver(image);
+  }
+
+  async #refuseProviders(organisation: string, egress: readonly string[]): Promise<void> {
+    const entries = await providerEntries(this.#parts.store.keys, organisation, egress);
+    if (entries.length > 0) throw new CodedError('egress_provider_host', { entries });
   }
 
   async #view(claw: ClawRow): Promise<ClawView> {

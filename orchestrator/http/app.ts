@@ -4,25 +4,39 @@ import websocket from '@fastify/websocket';
 import fastify, { LogController, type FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { LIMITS } from '#protocol/api.ts';
+import { FRAME_LIMIT } from '#protocol/frames.ts';
 import { answerErrors } from './errors.ts';
 import { requirePrincipal, type Authenticate } from './principal.ts';
+import { callRoutes, type CallRouteParts } from './routes/calls.ts';
+import { batchRoutes, type BatchRouteParts } from './routes/batches.ts';
 import { clawRoutes, type ClawRouteParts } from './routes/claws.ts';
+import { doctorRoutes, type DoctorRouteParts } from './routes/doctor.ts';
 import { eventRoutes, type EventRouteParts } from './routes/events.ts';
+import { fileRoutes, type FileRouteParts } from './routes/files.ts';
 import { keyRoutes, type KeyRouteParts } from './routes/keys.ts';
 import { operationRoutes, type OperationRouteParts } from './routes/operations.ts';
 import { pageRoutes } from './routes/pages.ts';
+import { referenceRoutes, type ReferenceRouteParts } from './routes/reference.ts';
 import { statusRoutes, type StatusRouteParts } from './routes/status.ts';
+import { taskEventRoutes } from './routes/task-events.ts';
 import { taskRoutes, type TaskRouteParts } from './routes/tasks.ts';
 import { usageRoutes, type UsageRouteParts } from './routes/usage.ts';
+import { webhookRoutes, type WebhookRouteParts } from './routes/webhooks.ts';
 
 export interface AppParts
   extends
     KeyRouteParts,
     ClawRouteParts,
     TaskRouteParts,
+    CallRouteParts,
+    FileRouteParts,
     UsageRouteParts,
+    ReferenceRouteParts,
+    BatchRouteParts,
+    WebhookRouteParts,
     EventRouteParts,
     StatusRouteParts,
+    DoctorRouteParts,
     OperationRouteParts {
   readonly authenticate: Authenticate;
   readonly logger: Logger;
@@ -46,19 +60,26 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     hsts: false,
     contentSecurityPolicy: { useDefaults: true, directives: { upgradeInsecureRequests: null } },
   });
-  await app.register(websocket, { options: { maxPayload: 64 * 1024, handleProtocols: chooseProtocol } });
+  await app.register(websocket, { options: { maxPayload: FRAME_LIMIT, handleProtocols: chooseProtocol } });
 
   operationRoutes(app, parts);
   pageRoutes(app);
+  referenceRoutes(app, parts);
   await app.register(
     async (api) => {
       requirePrincipal(api, parts.authenticate);
       keyRoutes(api, parts);
       clawRoutes(api, parts);
       taskRoutes(api, parts);
+      callRoutes(api, parts);
+      fileRoutes(api, parts);
       usageRoutes(api, parts);
       eventRoutes(api, parts);
+      taskEventRoutes(api, parts);
+      batchRoutes(api, parts);
+      webhookRoutes(api, parts);
       statusRoutes(api, parts);
+      doctorRoutes(api, parts);
     },
     { prefix: '/api/v1' },
   );

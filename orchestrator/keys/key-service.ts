@@ -1,11 +1,12 @@
 import { CodedError } from '#errors/coded-error.ts';
 import type { z } from 'zod';
-import type { KeyView, keyCreate } from '#protocol/api.ts';
+import type { KeyModelsReply, KeyView, keyCreate, keyList } from '#protocol/api.ts';
 import type { Secret } from '#secret/secret.ts';
 import { masked } from '#vault/masked.ts';
 import type { Vault } from '#vault/vault.ts';
 import type { KeyRow, KeysStore } from '../store/keys-store.ts';
 import type { Endpoint, KeyCheck } from './key-check.ts';
+import { KnownModels } from './known-models.ts';
 import { openKey } from './open-key.ts';
 
 type NewKeyFields = Omit<z.output<typeof keyCreate>, 'secret'>;
@@ -21,6 +22,7 @@ interface Parts {
 /** Keys that tenants brought: checked with the provider, kept enveloped, shown masked. */
 export class KeyService {
   readonly #parts: Parts;
+  readonly #known = new KnownModels();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -52,8 +54,13 @@ export class KeyService {
     return keyView(row);
   }
 
-  async list(organisation: string): Promise<KeyView[]> {
-    return (await this.#parts.keys.list(organisation)).map(keyView);
+  /** Oldest first. */
+  async list(
+    organisation: string,
+    query: z.output<typeof keyList>,
+  ): Promise<{ items: KeyView[]; nextCursor: string | null }> {
+    const { items, nextCursor } = await this.#parts.keys.page(organisation, query);
+    return { items: items.map(keyView), nextCursor };
   }
 
   async get(organisation: string, name: string): Promise<KeyView> {
@@ -96,6 +103,14 @@ export class KeyService {
     const { vault, check } = this.#parts;
     using secret = await openKey(vault, key);
     return await check.models(organisation, key, secret);
+  }
+
+  /** As `models`, by the key's name, in the order of the alphabet; known for five minutes. `key_revoked`, and what asking throws. */
+  async modelsOf(organisation: string, name: string): Promise<KeyModelsReply> {
+    const key = await this.#key(organisation, name);
+    if (key.state === 'revoked') throw new CodedError('key_revoked', { key: name });
+    const { models, askedAt } = await this.#known.of(key, () => this.models(organisation, key));
+    return { key: name, models: [...models], askedAt: askedAt.toISOString() };
   }
 
   async #key(organisation: string, name: string): Promise<KeyRow> {

@@ -8,8 +8,10 @@ import type { Vault } from '#vault/vault.ts';
 import type { CapabilityIssuer } from '../link/capabilities.ts';
 import { dialLink } from '../link/dial-link.ts';
 import type { Log } from '../log.ts';
+import type { ClawRow } from '../store/claws-store.ts';
 import type { CageRow, CagesStore } from '../store/cages-store.ts';
 import { LiveCage } from './live-cage.ts';
+import { resourcesOf } from './resources-of.ts';
 
 export interface CageOwner {
   readonly organisation: string;
@@ -22,6 +24,7 @@ interface Parts {
   readonly cages: CagesStore;
   readonly vault: Vault;
   readonly capabilities: CapabilityIssuer;
+  /** Of a cage whose Claw names none. */
   readonly image: string;
   readonly orphanMs: number;
   readonly maxCages: number;
@@ -71,11 +74,15 @@ export class CageKeeper {
   }
 
   /**
-   * A new cage whose link is up and whose proof holds. Errors: those of the runtime, `cage_start_failed`, `cage_unproven` (with the
-   * checks that failed); where it fails nothing is left behind.
+   * A new cage whose link is up and whose proof holds, of the Claw's image and resources; without a Claw of ours. Errors: those of the runtime,
+   * `cage_start_failed`, `cage_unproven` (with the checks that failed); where it fails nothing is left behind.
    */
-  async open(owner: CageOwner, purpose: 'task' | 'verify', signal?: AbortSignal): Promise<LiveCage> {
-    const { cages, vault, runtime, image } = this.#parts;
+  async open(
+    owner: CageOwner,
+    purpose: 'task' | 'verify',
+    { claw, signal }: { claw?: ClawRow; signal?: AbortSignal } = {},
+  ): Promise<LiveCage> {
+    const { cages, vault, runtime } = this.#parts;
     this.#opening++;
     const cageId = cages.newId();
     try {
@@ -91,10 +98,13 @@ export class CageKeeper {
         purpose,
         linkSecretRecord,
       });
+      const image = await this.#imageOf(claw, signal);
+      const resources = claw ? resourcesOf(claw.resources) : DEFAULT_RESOURCES;
       const bootstrap = this.#bootstrap(cageId, owner, linkSecret);
-      await runtime.create({ cageId, image, resources: DEFAULT_RESOURCES }, bootstrap, signal);
+      await runtime.create({ cageId, image, resources }, bootstrap, signal);
       bootstrap.fill(0);
-      return await this.#connect({ cageId, owner, linkSecret, lastSeq: 0 }, signal);
+      const madeFor = claw?.updatedAt ?? new Date();
+      return await this.#connect({ cageId, owner, linkSecret, lastSeq: 0, madeFor }, signal);
     } catch (error) {
       await this.end(owner.organisation, cageId);
       throw error;
@@ -110,11 +120,12 @@ export class CageKeeper {
       { organisation: row.organisation, cage: row.id },
       row.linkSecretRecord,
     );
-    return await this.#connect({ cageId: row.id, owner, linkSecret, lastSeq: row.lastSeq }, signal);
+    const { id: cageId, lastSeq, createdAt: madeFor } = row;
+    return await this.#connect({ cageId, owner, linkSecret, lastSeq, madeFor }, signal);
   }
 
-  /** Ends and forgets a cage; a second time is no error. What the engine cannot do now the reconciler does later. */
-  async end(organisation: string, cageId: string): Promise<void> {
+  /** Ends and forgets a cage, a second time too: true where it is surely gone. What the engine cannot do now the reconciler does later. */
+  async end(organisation: string, cageId: string): Promise<boolean> {
     const { cages, runtime, log } = this.#parts;
     const live = this.#live.get(cageId);
     this.#live.delete(cageId);
@@ -124,12 +135,21 @@ export class CageKeeper {
       await runtime.destroy(cageId);
       await cages.delete(organisation, cageId);
       this.#placeFree(organisation);
+      return true;
     } catch (error) {
       log.warn(
         { cage: cageId, code: error instanceof CodedError ? error.code : 'internal' },
         'a cage could not be ended yet',
       );
+      return false;
     }
+  }
+
+  /** Ends a cage that waits for a task; false where a task has it meanwhile. */
+  async retire(organisation: string, cageId: string): Promise<boolean> {
+    if (!(await this.#parts.cages.retire(organisation, cageId))) return false;
+    await this.end(organisation, cageId);
+    return true;
   }
 
   /** Lets go of every link; the cages run on. */
@@ -137,6 +157,11 @@ export class CageKeeper {
     const held = [...this.#live.values()];
     this.#live.clear();
     await Promise.allSettled(held.map((cage) => cage.release()));
+  }
+
+  async #imageOf(claw: ClawRow | undefined, signal?: AbortSignal): Promise<string> {
+    const { runtime, image } = this.#parts;
+    return claw?.agent.image ? runtime.layOver(claw.agent.image, signal) : image;
   }
 
   #placeFree(organisation: string): void {
@@ -151,13 +176,14 @@ export class CageKeeper {
       owner,
       linkSecret,
       lastSeq,
-    }: { cageId: string; owner: CageOwner; linkSecret: Secret; lastSeq: number },
+      madeFor,
+    }: { cageId: string; owner: CageOwner; linkSecret: Secret; lastSeq: number; madeFor: Date },
     signal?: AbortSignal,
   ): Promise<LiveCage> {
     const { cages, capabilities, runtime } = this.#parts;
     const epoch = await cages.takeEpoch(owner.organisation, cageId);
     if (epoch === undefined) throw new CodedError('cage_not_found');
-    const cage = new LiveCage(cageId, epoch);
+    const cage = new LiveCage(cageId, epoch, madeFor);
     const limit = AbortSignal.any([AbortSignal.timeout(HELLO_MS), ...(signal ? [signal] : [])]);
     const link = await dialLink({
       gate: runtime.gate().controller,
@@ -170,6 +196,7 @@ export class CageKeeper {
       onMessage: async (message, seq) => {
         await cage.receive(message);
         if (message.type !== 'event') await cages.setLastSeq(owner.organisation, cageId, epoch, seq);
+        cage.dealtWith();
       },
       signal: limit,
     });

@@ -67,7 +67,7 @@ export class CallDesk {
   /** The ledger before the acknowledgement; the limiter in its own time, since an entry that is never settled stands with its whole reservation. */
   async settle(message: Settle): Promise<void> {
     const { attempt, ledger, limiter, telemetry } = this.#parts;
-    const { callId, charge, model, usage } = message;
+    const { callId, charge, model, operation, usage } = message;
     const reservedTokens = this.#reserved.get(callId) ?? 0;
     this.#reserved.delete(callId);
     if (charge !== 'none') {
@@ -79,6 +79,7 @@ export class CallDesk {
         task,
         key,
         model,
+        operation,
         requests: 1,
         ...(usage ?? NOTHING),
       });

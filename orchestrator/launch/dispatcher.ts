@@ -27,7 +27,7 @@ export class Dispatcher {
     }
   }
 
-  /** The Claw's oldest waiting tasks, as many as it has places for. */
+  /** Of the Claw's waiting tasks those that are next, as many as it has places for. */
   async poke(organisation: string, claw: string): Promise<void> {
     const { store, queue, log } = this.#parts;
     try {
@@ -36,7 +36,7 @@ export class Dispatcher {
       const free = row.concurrency - (await store.tasks.countActive(organisation, claw));
       if (free <= 0) return;
       for (const task of await store.tasks.oldestQueued(organisation, claw, free)) {
-        await queue.add({ organisation, task: task.id, epoch: task.epoch });
+        await queue.add({ organisation, task: task.id, epoch: task.epoch, priority: task.priority });
       }
     } catch (error) {
       log.warn({ claw, code: toCodedError(error).code }, 'waiting tasks could not be dispatched yet');

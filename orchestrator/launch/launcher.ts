@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { CodedError, toCodedError } from '#errors/coded-error.ts';
 import { KEY_INFO, seal } from '#sealing/seal.ts';
 import type { Vault } from '#vault/vault.ts';
@@ -10,12 +11,15 @@ import type { Store } from '../store/store.ts';
 import type { ClawRow } from '../store/claws-store.ts';
 import type { TaskRow } from '../store/tasks-store.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import { agentEgress } from './agent-egress.ts';
 import { capsOf } from './caps-of.ts';
 import type { CageKeeper } from './cage-keeper.ts';
 import { clawInputOf } from './claw-input.ts';
 import { openInput, taskInputOf, sendFiles } from './input.ts';
+import type { KeptCages } from './kept-cages.ts';
 import type { LiveCage } from './live-cage.ts';
 import type { Runs } from './runs.ts';
+import { WarmPlaces } from './warm-places.ts';
 import type { WarmSpares } from './warm-spares.ts';
 
 export interface LaunchParts {
@@ -25,6 +29,7 @@ export interface LaunchParts {
   readonly queue: DispatchQueue;
   readonly keeper: CageKeeper;
   readonly spares: WarmSpares;
+  readonly kept: KeptCages;
   readonly runs: Runs;
   readonly capabilities: CapabilityIssuer;
   readonly telemetry: Telemetry;
@@ -40,25 +45,32 @@ interface Claimed {
   readonly release: () => void;
 }
 
-/** Failures before the hand-over that are worth another attempt get two more, each a little later. */
-const ATTEMPTS = 3;
-const RETRY_MS = [500, 3000];
+/** A job may come that much before the task's time: the queue's clock and ours are not one. */
+const EARLY_MS = 1000;
 
 /**
  * A dispatch becomes a running attempt:
  *
  *   claim ──▶ obtain a cage (warm │ cold) ──▶ hand over (seal the key, send files and start) ──▶ Runs listens
  *     │              │                            │
- *     └ a reason     └────────── failed ──────────┴──▶ again with the next epoch, or failed
+ *     └ a reason     └────────── failed ──────────┴──▶ again with the next epoch, or failed (see Retries)
  */
 export class Launcher {
   readonly #parts: LaunchParts;
   /** Claims of one Claw go one after the other, so that two cannot take its last place. */
   readonly #claiming = new Map<string, Promise<unknown>>();
   readonly #launching = new Set<string>();
+  readonly #warmPlaces: WarmPlaces;
+  #freed = 0;
 
   constructor(parts: LaunchParts) {
     this.#parts = parts;
+    this.#warmPlaces = new WarmPlaces(parts.store.cages);
+  }
+
+  /** Somewhere a place became free: whoever was just refused one looks again, since its job cannot be put in while it runs. */
+  placeFreed(): void {
+    this.#freed += 1;
   }
 
   /** What a job does. Deals with every failure: a job that fails would only be delivered again. */
@@ -90,34 +102,71 @@ export class Launcher {
   }
 
   async #claim(dispatch: Dispatch): Promise<Claimed | undefined> {
+    const { store, runs } = this.#parts;
+    for (;;) {
+      const task = await store.tasks.byId(dispatch.organisation, dispatch.task);
+      if (!task || task.state !== 'queued' || task.epoch !== dispatch.epoch) return undefined;
+      if (!(await this.#mayBegin(task))) return undefined;
+      const freed = this.#freed;
+      const claimed = await this.#inTurn(task.claw, () => this.#take(task));
+      if (typeof claimed !== 'string') return claimed;
+      if (task.waiting !== claimed) await runs.setWaiting(task, claimed);
+      if (this.#freed === freed) return undefined;
+    }
+  }
+
+  /** Not one that was to be cancelled, whose deadline is over, or whose time has not come. */
+  async #mayBegin(task: TaskRow): Promise<boolean> {
+    const { runs } = this.#parts;
+    if (task.cancelRequested) await runs.endQueued(task, 'cancelled');
+    else if (task.deadline !== null && task.deadline.getTime() <= Date.now())
+      await runs.endQueued(task, 'timed_out', { deadline: task.deadline.toISOString() });
+    else {
+      const earlyMs = (task.notBefore?.getTime() ?? 0) - Date.now();
+      if (earlyMs > EARLY_MS) return false;
+      if (earlyMs > 0) await pause(earlyMs);
+      return true;
+    }
+    return false;
+  }
+
+  /** The task with a place for its cage, why there is none now, or `undefined` where somebody else has it. */
+  async #take(task: TaskRow): Promise<Claimed | string | undefined> {
     const { store } = this.#parts;
-    const task = await store.tasks.byId(dispatch.organisation, dispatch.task);
-    if (!task || task.state !== 'queued' || task.epoch !== dispatch.epoch) return undefined;
-    return this.#inTurn(task.claw, async () => {
-      const claw = await store.claws.byId(task.organisation, task.claw);
-      const place = claw ? await this.#placeFor(task, claw) : 'claw stopped';
-      if (!claw || typeof place === 'string') {
-        if (task.waiting !== place) await this.#parts.runs.setWaiting(task, String(place));
-        return undefined;
-      }
-      const epoch = await store.tasks.takeEpoch(task.organisation, task.id, dispatch.epoch);
-      if (epoch === undefined) {
-        place();
-        return undefined;
-      }
-      return { task: { ...task, epoch, state: 'starting' }, claw, release: place };
-    });
+    const claw = await store.claws.byId(task.organisation, task.claw);
+    if (claw?.state !== 'deployed') return 'claw stopped';
+    const place = await this.#placeFor(task, claw);
+    if (typeof place === 'string') return place;
+    const epoch = await store.tasks.takeEpoch(task.organisation, task.id, task.epoch);
+    if (epoch !== undefined) return { task: { ...task, epoch, state: 'starting' }, claw, release: place };
+    place();
+    return undefined;
   }
 
   /** A place for the task's cage, or why there is none now; the task is dispatched again when that may have changed. */
   async #placeFor(task: TaskRow, claw: ClawRow): Promise<(() => void) | string> {
-    const { store, keeper, spares } = this.#parts;
-    if (claw.state !== 'deployed') return 'claw stopped';
-    if ((await store.tasks.countActive(task.organisation, claw.id)) >= claw.concurrency) return 'concurrency';
-    const own = await store.cages.warmOf(task.organisation, claw.id);
-    if (own.length > 0) return () => undefined;
+    const { store, keeper, spares, kept } = this.#parts;
+    const free = claw.concurrency - (await store.tasks.countActive(task.organisation, claw.id));
+    if (free <= 0 || !(await this.#isNext(task, free))) return 'concurrency';
+    const warm = await this.#warmPlaces.promise(task.organisation, claw.id);
+    if (warm) return warm;
+    if (
+      kept.emptying(claw.id) > 0 &&
+      (await store.cages.countOf(task.organisation, claw.id)) >= claw.concurrency
+    )
+      return 'its cage is being emptied';
     const place = keeper.hold() ?? ((await spares.giveUpOne(task.organisation)) ? keeper.hold() : undefined);
     return place ?? 'a place for its cage';
+  }
+
+  /** Whether no others of its Claw go first; those that do are dispatched. */
+  async #isNext({ organisation, claw, id }: TaskRow, free: number): Promise<boolean> {
+    const { store, queue } = this.#parts;
+    const next = await store.tasks.oldestQueued(organisation, claw, free);
+    if (next.some((task) => task.id === id)) return true;
+    for (const task of next)
+      await queue.add({ organisation, task: task.id, epoch: task.epoch, priority: task.priority });
+    return false;
   }
 
   async #obtainCage({ task, claw, release }: Claimed): Promise<LiveCage> {
@@ -126,7 +175,7 @@ export class Launcher {
     const began = performance.now();
     const warm = await spares.claim(owner, task.id);
     release();
-    const cage = warm ?? (await keeper.open(owner, 'task'));
+    const cage = warm ?? (await keeper.open(owner, 'task', { claw }));
     await store.cages.assign(task.organisation, cage.cageId, task.id, task.epoch);
     telemetry.cageStarted({ kind: warm ? 'warm' : 'cold', seconds: (performance.now() - began) / 1000 });
     spares.fillLater(owner);
@@ -134,58 +183,47 @@ export class Launcher {
   }
 
   async #handOver({ task, claw }: Claimed, cage: LiveCage): Promise<void> {
-    const { store, limiter, runs, vault, permitWaitMs } = this.#parts;
+    const { store, limiter, runs, vault, capabilities, permitWaitMs } = this.#parts;
     const key = await store.keys.byId(task.organisation, claw.key);
     if (!key) throw new CodedError('key_revoked');
     const input = await openInput(vault, store.tasks, task);
+    const egress = await agentEgress(store.keys, task.organisation, claw.egress);
     await limiter.fence(task.organisation, task.id, task.epoch);
     using secret = await openKey(vault, key);
     const sealedKey = await seal(cage.hello.meterPublicKey, secret, KEY_INFO, `${task.id}:${task.epoch}`);
 
-    const run = await runs.begin({ task, claw, cage });
+    const deadlineMs = timeOf(task);
+    const run = await runs.begin({ task, claw, cage, deadlineMs });
     if (!run) return;
+    const subject = { cage: cage.cageId, organisation: task.organisation, claw: claw.id, lifeMs: deadlineMs };
     sendFiles(cage, [...input.files, ...input.images]);
     run.send({
       type: 'start',
       taskId: task.id,
       epoch: task.epoch,
-      deadlineMs: task.timeoutMs,
+      deadlineMs,
       input: taskInputOf(input),
-      claw: clawInputOf(claw),
-      caps: { ...capsOf(claw), permitWaitMs: Math.min(permitWaitMs, task.timeoutMs) },
+      claw: { ...clawInputOf(claw), egress },
+      caps: { ...capsOf(claw), permitWaitMs: Math.min(permitWaitMs, deadlineMs) },
       provider: {
         baseUrl: key.baseUrl,
         ...(key.ca && { ca: key.ca }),
-        capability: this.#parts.capabilities.meter({
-          cage: cage.cageId,
-          organisation: task.organisation,
-          claw: claw.id,
-          baseUrl: key.baseUrl,
-          lifeMs: task.timeoutMs,
-        }),
+        capability: capabilities.meter({ ...subject, baseUrl: key.baseUrl }),
       },
       sealedKey,
+      ...(egress.length > 0 && { agentCapability: capabilities.agent({ ...subject, egress }) }),
+      ...(claw.ca !== null && { ca: claw.ca }),
     });
   }
 
   async #failed({ task, claw }: Claimed, error: CodedError): Promise<void> {
-    const { store, queue, runs, keeper, log } = this.#parts;
+    const { runs, log } = this.#parts;
     log.warn(
       { task: task.id, epoch: task.epoch, code: error.code, details: error.details },
       'an attempt could not start',
     );
     runs.drop(task.id, task.epoch);
-    const cages = await store.cages.ofTask(task.organisation, task.id);
-    for (const cage of cages) await keeper.end(task.organisation, cage.id);
-    if (error.verdict === 'final' || error.code === 'internal' || task.epoch >= ATTEMPTS) {
-      return runs.finish({ task, claw }, { state: 'failed', error: error.toBody() });
-    }
-    if (!(await store.tasks.requeue(task.organisation, task.id, task.epoch))) return;
-    await runs.setWaiting(task, error.code);
-    await queue.add(
-      { organisation: task.organisation, task: task.id, epoch: task.epoch },
-      RETRY_MS[task.epoch - 1] ?? RETRY_MS.at(-1),
-    );
+    await runs.fail({ task, claw }, error, { handedOver: false });
   }
 
   #inTurn<T>(claw: string, work: () => Promise<T>): Promise<T> {
@@ -198,4 +236,10 @@ export class Launcher {
     });
     return mine;
   }
+}
+
+/** What an attempt may take: the task's time, or what is left until its deadline. */
+export function timeOf({ timeoutMs, deadline }: TaskRow): number {
+  const leftMs = deadline === null ? Infinity : deadline.getTime() - Date.now();
+  return Math.max(1, Math.min(timeoutMs, leftMs));
 }

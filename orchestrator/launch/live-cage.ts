@@ -4,6 +4,8 @@ import type { FromCage, HelloMessage, ToCage } from '#protocol/link-messages.ts'
 export interface CageConnection {
   readonly hello: HelloMessage;
   send(message: ToCage): void;
+  /** Resolves when the cage has handled all that was sent until now. */
+  acknowledged(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -17,13 +19,20 @@ export class LiveCage {
   readonly cageId: string;
   /** The epoch under which this process controls the cage. */
   readonly epoch: number;
+  /** The Claw as of then is what it was made for. */
+  readonly madeFor: Date;
+  /** When it was last made ready for a task; by `performance.now()`. */
+  readySinceMs = performance.now();
   #connection: CageConnection | undefined;
   #handler = Promise.withResolvers<CageHandler>();
   #hasHandler = false;
+  #renewed: Pick<HelloMessage, 'meterPublicKey' | 'proof'> | undefined;
+  #quiet = Promise.withResolvers<void>();
 
-  constructor(cageId: string, epoch: number) {
+  constructor(cageId: string, epoch: number, madeFor: Date) {
     this.cageId = cageId;
     this.epoch = epoch;
+    this.madeFor = madeFor;
   }
 
   attach(connection: CageConnection): void {
@@ -31,7 +40,13 @@ export class LiveCage {
   }
 
   get hello(): HelloMessage {
-    return this.#connected().hello;
+    return { ...this.#connected().hello, ...this.#renewed };
+  }
+
+  /** It was emptied after a task, and has a new meter. */
+  renew(ready: Pick<HelloMessage, 'meterPublicKey' | 'proof'>): void {
+    this.#renewed = ready;
+    this.readySinceMs = performance.now();
   }
 
   handle(handler: CageHandler): void {
@@ -45,8 +60,26 @@ export class LiveCage {
     await handler(message);
   }
 
+  /** The message at hand is dealt with, and will be acknowledged at once. */
+  dealtWith(): void {
+    setImmediate(this.#quiet.resolve);
+    this.#quiet = Promise.withResolvers();
+  }
+
+  /** Resolves when the message at hand is acknowledged. */
+  quiet(): Promise<void> {
+    return this.#quiet.promise;
+  }
+
   send(message: ToCage): void {
     this.#connected().send(message);
+  }
+
+  /** Resolves when the cage has taken it. Errors: `link_closed`, where it may have taken it all the same. */
+  async deliver(message: ToCage): Promise<void> {
+    const connection = this.#connected();
+    connection.send(message);
+    await connection.acknowledged();
   }
 
   /** Lets go of the link; the cage itself runs on. */

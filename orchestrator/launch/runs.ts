@@ -1,4 +1,4 @@
-import { CodedError, toCodedError } from '#errors/coded-error.ts';
+import { CodedError, toCodedError, type ErrorBody } from '#errors/coded-error.ts';
 import type { TaskView, UsageView } from '#protocol/api.ts';
 import type { Vault } from '#vault/vault.ts';
 import type { EventHub } from '../events/event-hub.ts';
@@ -12,8 +12,13 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { CageKeeper } from './cage-keeper.ts';
 import { CallDesk } from './call-desk.ts';
 import { capsOf } from './caps-of.ts';
+import { FileDesk } from './file-desk.ts';
+import { FunctionDesk } from './function-desk.ts';
+import type { KeptCages } from './kept-cages.ts';
 import type { LiveCage } from './live-cage.ts';
+import type { Reached, Retries } from './retries.ts';
 import { TaskRun, type Outcome } from './task-run.ts';
+import { WaitingReasons } from './waiting-reasons.ts';
 
 interface Parts {
   readonly store: Store;
@@ -21,12 +26,19 @@ interface Parts {
   readonly limiter: Limiter;
   readonly events: EventHub;
   readonly keeper: CageKeeper;
+  readonly kept: KeptCages;
+  readonly retries: Retries;
   readonly telemetry: Telemetry;
   readonly resultUnfetchedMs: number;
   readonly log: Log;
+  /** A task's final state is written. */
+  readonly onFinal: (task: TaskRow) => void;
   /** A place became free for the Claw's next task. */
   readonly onFree: (organisation: string, claw: string) => void;
 }
+
+/** A deadline is met by the cage's own clock, which may be that much early. */
+const DEADLINE_SLACK_MS = 1000;
 
 interface Subject {
   readonly task: TaskRow;
@@ -51,12 +63,14 @@ export class Runs {
     task,
     claw,
     cage,
+    deadlineMs,
   }: {
     task: TaskRow;
     claw: ClawRow;
     cage: LiveCage;
+    deadlineMs: number;
   }): Promise<TaskRun | undefined> {
-    const run = this.listen({ task, claw, cage, deadlineMs: task.timeoutMs });
+    const run = this.listen({ task, claw, cage, deadlineMs });
     const now = await this.#parts.store.tasks.byId(task.organisation, task.id);
     if (now?.state === 'starting' && now.epoch === task.epoch && !now.cancelRequested) return run;
     await run.end({ state: 'cancelled', error: new CodedError('task_cancelled').toBody() });
@@ -75,32 +89,35 @@ export class Runs {
     cage: LiveCage;
     deadlineMs: number;
   }): TaskRun {
-    const { store, limiter, telemetry, log, events } = this.#parts;
-    const attempt = {
-      organisation: task.organisation,
-      task: task.id,
-      epoch: task.epoch,
-      claw: claw.id,
-      key: claw.key,
-    };
-    const desk = new CallDesk({
-      attempt,
-      limiter,
-      telemetry,
-      log,
-      ledger: store.ledger,
-      caps: async () => capsOf((await store.claws.byId(task.organisation, claw.id)) ?? claw),
-      onWaiting: (waiting) => void this.setWaiting(task, waiting ? 'permit' : null),
-    });
+    const { store, vault, limiter, telemetry, log, events } = this.#parts;
+    const { organisation, id, epoch } = task;
+    const attempt = { organisation, task: id, epoch, claw: claw.id, key: claw.key };
+    const reasons = new WaitingReasons((reason) => this.setWaiting(task, reason));
     const run = new TaskRun({
       attempt,
       cage,
-      desk,
+      reasons,
+      desk: new CallDesk({
+        attempt,
+        limiter,
+        telemetry,
+        log,
+        ledger: store.ledger,
+        caps: async () => capsOf((await store.claws.byId(organisation, claw.id)) ?? claw),
+        onWaiting: (waiting) => reasons.set('permit', waiting),
+      }),
+      functions: new FunctionDesk({
+        deliver: (message) => cage.deliver(message),
+        publish: (event) => events.publish(id, event),
+        onWaiting: (waiting) => reasons.set("a function's result", waiting),
+      }),
+      files: new FileDesk({ attempt, vault, files: store.taskFiles }),
       onStarted: () => this.#started(task),
-      onEvent: (event) => events.publish(task.id, event),
-      onEnded: (outcome) => this.#ended({ task, claw, cage }, outcome),
+      onEvent: (event) => events.publish(id, event),
+      onActed: () => store.tasks.markActed(organisation, id, epoch),
+      onEnded: (outcome, reported) => this.#ended({ task, claw, cage }, outcome, reported),
     });
-    this.#runs.set(task.id, run);
+    this.#runs.set(id, run);
     run.listen(deadlineMs);
     return run;
   }
@@ -111,6 +128,33 @@ export class Runs {
     if (run?.attempt.epoch !== epoch) return;
     run.release();
     this.#runs.delete(task);
+  }
+
+  /**
+   * An attempt that nobody listens to has failed: by the Claw's policy the task goes back to the queue, once every cage of it is surely gone, or has
+   * failed. Throws `runtime_unavailable` where a cage cannot be ended now.
+   */
+  async fail(subject: Subject, error: CodedError, reached: Reached): Promise<void> {
+    const { task, claw } = subject;
+    const again = await this.#parts.retries.next(task, error.toBody(), reached);
+    for (const cage of await this.#parts.store.cages.ofTask(task.organisation, task.id)) {
+      const gone = await this.#parts.keeper.end(task.organisation, cage.id);
+      if (!gone && again) throw new CodedError('runtime_unavailable', { cage: cage.id });
+    }
+    if (again) await this.#goBack(subject, error.toBody(), again);
+    else await this.finish(subject, { state: 'failed', error: error.toBody() });
+    this.#parts.onFree(task.organisation, claw.id);
+  }
+
+  /** Ends a task that waits; its place in the queue is free. */
+  async endQueued(
+    task: TaskRow,
+    state: 'cancelled' | 'timed_out',
+    details?: Record<string, unknown>,
+  ): Promise<void> {
+    const error = new CodedError(state === 'cancelled' ? 'task_cancelled' : 'task_timed_out', details);
+    await this.finish({ task, claw: { id: task.claw } }, { state, error: error.toBody() });
+    this.#parts.onFree(task.organisation, task.claw);
   }
 
   /** Writes the final state once, with its sealed answer, and tells the watchers; a task that has ended already is left as it is. */
@@ -125,12 +169,9 @@ export class Runs {
       }),
     });
     if (!ended) return;
-    if (!sealedResult)
-      await vault
-        .shred(task.id)
-        .catch((error: unknown) =>
-          log.warn({ task: task.id, code: toCodedError(error).code }, 'not shredded yet'),
-        );
+    await this.#forgetContent(task, sealedResult !== undefined).catch((error: unknown) =>
+      log.warn({ task: task.id, code: toCodedError(error).code }, 'not shredded yet'),
+    );
     telemetry.taskEnded({ claw: claw.id, state: outcome.state });
     log.info(
       { task: task.id, epoch: task.epoch, state: outcome.state, code: outcome.error?.code },
@@ -142,7 +183,7 @@ export class Runs {
       usage: await this.#usage(ended),
     });
     await limiter.forget(task.organisation, task.id).catch(() => undefined);
-    this.#parts.onFree(task.organisation, claw.id);
+    this.#parts.onFinal(ended);
   }
 
   async setWaiting(task: TaskRow, reason: string | null): Promise<void> {
@@ -189,12 +230,49 @@ export class Runs {
     if (changed) await this.announce(task.organisation, task.id);
   }
 
-  async #ended(subject: Subject & { cage: LiveCage }, outcome: Outcome): Promise<void> {
-    const { task, cage } = subject;
-    await this.finish(subject, outcome);
+  async #ended(
+    subject: { task: TaskRow; claw: ClawRow; cage: LiveCage },
+    outcome: Outcome,
+    reported: boolean,
+  ): Promise<void> {
+    const { task, claw, cage } = subject;
+    const { retries, keeper, kept, onFree } = this.#parts;
+    const { organisation } = task;
+    const again =
+      outcome.state === 'failed' && outcome.error
+        ? await retries.next(task, outcome.error, { handedOver: true })
+        : undefined;
+    if (again && outcome.error) {
+      // The next attempt waits until this cage is surely gone; where that cannot be told now, the reconciler goes on from here.
+      if (await keeper.end(organisation, cage.cageId)) await this.#goBack(subject, outcome.error, again);
+      this.drop(task.id, task.epoch);
+      return onFree(organisation, claw.id);
+    }
+    await this.finish(subject, missedDeadline(task, outcome));
     this.drop(task.id, task.epoch);
     // Not awaited: the message that ended the task is acknowledged first.
-    void this.#parts.keeper.end(task.organisation, cage.cageId);
+    if (reported && claw.reuse === 'claw') {
+      void kept.keepOrEnd(organisation, claw.id, cage).then(() => onFree(organisation, claw.id));
+      return;
+    }
+    void keeper.end(organisation, cage.cageId);
+    onFree(organisation, claw.id);
+  }
+
+  /** To the queue, or, where it was to be cancelled meanwhile, to its end. */
+  async #goBack({ task }: Subject, error: ErrorBody, at: Date): Promise<void> {
+    const row = await this.#parts.retries.requeue(task, error, at);
+    if (!row) return;
+    this.#parts.log.info({ task: task.id, epoch: task.epoch, code: error.code }, 'another attempt follows');
+    if (row.cancelRequested) await this.endQueued(row, 'cancelled');
+    else await this.announce(task.organisation, task.id);
+  }
+
+  /** What is kept with a result are the files of the attempt that succeeded. */
+  async #forgetContent(task: TaskRow, hasResult: boolean): Promise<void> {
+    const { store, vault } = this.#parts;
+    if (!hasResult) await vault.shred(task.id);
+    await store.taskFiles.delete(task.organisation, task.id, hasResult ? { except: task.epoch } : {});
   }
 
   #seal(task: TaskRow, answer: string): Promise<Buffer> {
@@ -212,4 +290,13 @@ export class Runs {
   async #usage(task: TaskRow): Promise<UsageView> {
     return this.#parts.store.ledger.ofTask(task.organisation, task.id);
   }
+}
+
+/** Of a task that ran out of time it is told which one: its own, or that of its deadline. */
+function missedDeadline(task: TaskRow, outcome: Outcome): Outcome {
+  const { deadline } = task;
+  if (outcome.state !== 'timed_out' || !deadline || deadline.getTime() - DEADLINE_SLACK_MS > Date.now())
+    return outcome;
+  const error = new CodedError('task_timed_out', { deadline: deadline.toISOString() });
+  return { ...outcome, error: error.toBody() };
 }

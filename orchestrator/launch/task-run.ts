@@ -4,6 +4,9 @@ import type { FinalState } from '#task/state.ts';
 import type { LiveCage } from './live-cage.ts';
 import type { Attempt } from './attempt.ts';
 import type { CallDesk } from './call-desk.ts';
+import type { FileDesk } from './file-desk.ts';
+import type { FunctionDesk } from './function-desk.ts';
+import type { WaitingReasons } from './waiting-reasons.ts';
 
 export interface Outcome {
   readonly state: FinalState;
@@ -15,11 +18,16 @@ interface Parts {
   readonly attempt: Attempt;
   readonly cage: LiveCage;
   readonly desk: CallDesk;
+  readonly functions: FunctionDesk;
+  readonly files: FileDesk;
+  readonly reasons: WaitingReasons;
   /** The agent's process runs. */
   readonly onStarted: () => Promise<void>;
   readonly onEvent: (event: Extract<FromCage, { type: 'event' }>['event']) => void;
-  /** Called once, before the cage's last message is acknowledged. */
-  readonly onEnded: (outcome: Outcome) => Promise<void>;
+  /** Once: the agent had a model's answer, or called a tool. */
+  readonly onActed: () => Promise<void>;
+  /** Called once, before the cage's last message is acknowledged; `reported` where the cage itself said that its task is over. */
+  readonly onEnded: (outcome: Outcome, reported: boolean) => Promise<void>;
 }
 
 /** How long the agent has to end by itself, and how long after that the cage has to say so. */
@@ -30,7 +38,9 @@ const BACKSTOP_MS = 1600;
 export class TaskRun {
   readonly attempt: Attempt;
   readonly cage: LiveCage;
+  readonly functions: FunctionDesk;
   readonly #parts: Parts;
+  #acted = false;
   #deadline: NodeJS.Timeout | undefined;
   #backstop: NodeJS.Timeout | undefined;
   #ended: Promise<void> | undefined;
@@ -39,6 +49,7 @@ export class TaskRun {
     this.#parts = parts;
     this.attempt = parts.attempt;
     this.cage = parts.cage;
+    this.functions = parts.functions;
   }
 
   /** Begins to listen; before `start` is sent, and again after an adoption. */
@@ -73,8 +84,8 @@ export class TaskRun {
   }
 
   /** The first outcome counts; later ones wait for it to be written. */
-  end(outcome: Outcome): Promise<void> {
-    this.#ended ??= this.#end(outcome).catch((error: unknown) => {
+  end(outcome: Outcome, reported = false): Promise<void> {
+    this.#ended ??= this.#end(outcome, reported).catch((error: unknown) => {
       this.#ended = undefined;
       throw error;
     });
@@ -92,17 +103,38 @@ export class TaskRun {
   release(): void {
     clearTimeout(this.#deadline);
     clearTimeout(this.#backstop);
+    void this.#parts.reasons.close();
     this.#parts.desk.release();
   }
 
-  async #end(outcome: Outcome): Promise<void> {
+  async #end(outcome: Outcome, reported: boolean): Promise<void> {
     this.release();
-    await this.#parts.onEnded(outcome);
+    await this.#parts.reasons.close();
+    await this.#parts.onEnded(outcome, reported);
+  }
+
+  async #markActed(): Promise<void> {
+    if (this.#acted) return;
+    await this.#parts.onActed();
+    this.#acted = true;
+  }
+
+  /** A cage that does not keep to the limits of files has failed its task; what the store or the vault cannot take now comes again. */
+  async #takeFile(message: Extract<FromCage, { type: 'output_file' }>): Promise<void> {
+    try {
+      await this.#parts.files.take(message);
+    } catch (error) {
+      const coded = toCodedError(error);
+      if (coded.code !== 'output_too_large' && coded.code !== 'link_message_unknown') throw error;
+      await this.fail(coded);
+    }
   }
 
   async #receive(message: FromCage): Promise<void> {
-    const { attempt, desk } = this.#parts;
+    const { attempt, desk, functions } = this.#parts;
     if ('epoch' in message && message.epoch !== attempt.epoch) return;
+    if ('taskId' in message && message.taskId !== attempt.task) return;
+    if (mayHaveActed(message)) await this.#markActed();
     switch (message.type) {
       case 'started':
         return this.#parts.onStarted();
@@ -116,8 +148,15 @@ export class TaskRun {
         return desk.sent(message);
       case 'settle':
         return desk.settle(message);
+      case 'function_call':
+        return functions.ask(message);
+      case 'function_call_over':
+        return functions.over(message.callId);
+      case 'output_file':
+        return this.#takeFile(message);
       case 'result':
-        return this.end(outcomeOf(message));
+        return this.end(outcomeOf(message), true);
+      case 'ready':
       case 'pong':
       case 'key_verified':
         return;
@@ -125,11 +164,16 @@ export class TaskRun {
   }
 }
 
+function mayHaveActed(message: FromCage): boolean {
+  if (message.type === 'settle') return message.usage !== undefined;
+  return message.type === 'event' && message.event.kind === 'tool_call';
+}
+
 function outcomeOf(message: Extract<FromCage, { type: 'result' }>): Outcome {
   const { state, answer, error } = message;
   return {
     state,
-    ...(answer !== undefined && state === 'succeeded' && { answer }),
+    ...(state === 'succeeded' && { answer: answer ?? '' }),
     ...(error && { error: toCodedError(fromBody(error)).toBody() }),
   };
 }

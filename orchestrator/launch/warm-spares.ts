@@ -1,5 +1,6 @@
 import type { Log } from '../log.ts';
 import type { CagesStore } from '../store/cages-store.ts';
+import type { ClawRow, ClawsStore } from '../store/claws-store.ts';
 import type { CageKeeper, CageOwner } from './cage-keeper.ts';
 import type { LiveCage } from './live-cage.ts';
 import { toCodedError } from '#errors/coded-error.ts';
@@ -7,6 +8,7 @@ import { toCodedError } from '#errors/coded-error.ts';
 interface Parts {
   readonly keeper: CageKeeper;
   readonly cages: CagesStore;
+  readonly claws: ClawsStore;
   /** Spares a deployed Claw keeps: 0 or 1. */
   readonly perClaw: number;
   readonly log: Log;
@@ -56,8 +58,13 @@ export class WarmSpares {
     const { cages, keeper } = this.#parts;
     const spare = (await cages.list(organisation)).find((row) => row.state === 'warm');
     if (!spare) return false;
-    await keeper.end(organisation, spare.id);
-    return true;
+    return keeper.retire(organisation, spare.id);
+  }
+
+  /** Ends the Claw's warm cages and makes a spare anew, of what the Claw is now. */
+  async replace(owner: CageOwner & { claw: string }): Promise<void> {
+    await this.drain(owner);
+    this.fillLater(owner);
   }
 
   /** Ends the spares of a Claw. */
@@ -65,14 +72,24 @@ export class WarmSpares {
     const { cages, keeper } = this.#parts;
     await this.#making.get(owner.claw)?.catch(() => undefined);
     for (const row of await cages.warmOf(owner.organisation, owner.claw))
-      await keeper.end(owner.organisation, row.id);
+      await keeper.retire(owner.organisation, row.id);
   }
 
   async #make(owner: CageOwner & { claw: string }): Promise<void> {
-    const { cages, keeper, perClaw } = this.#parts;
-    const present = await cages.warmOf(owner.organisation, owner.claw);
-    if (present.length >= perClaw || keeper.full || keeper.wanted) return;
-    const cage = await keeper.open(owner, 'task');
+    const { cages, claws, keeper } = this.#parts;
+    const claw = await claws.byId(owner.organisation, owner.claw);
+    if (claw?.state !== 'deployed' || keeper.full || keeper.wanted || !(await this.#wants(claw))) return;
+    const cage = await keeper.open(owner, 'task', { claw });
     await cages.setState(owner.organisation, cage.cageId, 'warm');
+  }
+
+  /** A Claw that keeps its cages needs a spare only where it has none at all. */
+  async #wants({ organisation, id, reuse }: ClawRow): Promise<boolean> {
+    const { cages, perClaw } = this.#parts;
+    const present =
+      reuse === 'claw'
+        ? await cages.countOf(organisation, id)
+        : (await cages.warmOf(organisation, id)).length;
+    return present < perClaw;
   }
 }

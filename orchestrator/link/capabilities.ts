@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { isIP } from 'node:net';
 import { signCapability, type CapabilityClaims, type CapabilityTarget } from '#protocol/capability.ts';
+import { egressTarget } from '#protocol/egress.ts';
 
 /** Whom a capability speaks for. */
 export interface CapabilitySubject {
@@ -46,13 +47,16 @@ export class CapabilityIssuer {
     return this.#sign(subject, 'meter', [targetOf(subject.baseUrl)], lifeMs, lifeMs);
   }
 
-  /** Tunnels for the agent to the Claw's egress list, TLS by name only, for the task's time `lifeMs` and 5 minutes. */
-  agent(
-    subject: CapabilitySubject & { hosts: readonly { host: string; port: number }[]; lifeMs: number },
-  ): string {
+  /** Tunnels for the agent to the entries of the Claw's egress list (see `egressTarget`), for the task's time `lifeMs` and 5 minutes. */
+  agent(subject: CapabilitySubject & { egress: readonly string[]; lifeMs: number }): string {
     const lifeMs = subject.lifeMs + SLACK_MS;
-    const targets = subject.hosts.map(({ host, port }) => targetOf(`https://${bracketed(host)}:${port}`));
-    return this.#sign(subject, 'agent', targets, lifeMs, lifeMs);
+    return this.#sign(subject, 'agent', agentTargets(subject.egress), lifeMs, lifeMs);
+  }
+
+  /** One tunnel to the address of a webhook, for the service itself; `id` keeps the gate's books of it apart from those of cages. */
+  webhook(subject: { organisation: string; id: string; url: string; lifeMs: number }): string {
+    const { organisation, id, url, lifeMs } = subject;
+    return this.#sign({ cage: id, organisation, claw: '' }, 'webhook', [targetOf(url)], lifeMs, lifeMs);
   }
 
   #sign(
@@ -93,4 +97,14 @@ export function targetOf(baseUrl: string): CapabilityTarget {
   return { host, port, tls: secure ? (isIP(host) === 0 ? 'sni' : 'ip') : 'plain' };
 }
 
-const bracketed = (host: string): string => (isIP(host) === 6 ? `[${host}]` : host);
+/** One target for each host and port; where an entry asks for no TLS there, none is asked. Throws a TypeError for what is no entry. */
+function agentTargets(entries: readonly string[]): CapabilityTarget[] {
+  const targets = new Map<string, CapabilityTarget>();
+  for (const entry of entries) {
+    const target = egressTarget(entry);
+    if (target === undefined) throw new TypeError('An entry of the egress list is no host and port.');
+    const key = `${target.host} ${target.port}`;
+    if (target.tls === 'plain' || !targets.has(key)) targets.set(key, target);
+  }
+  return [...targets.values()];
+}

@@ -6,6 +6,8 @@ export interface Dispatch {
   readonly organisation: string;
   readonly task: string;
   readonly epoch: number;
+  /** The task's: of what waits in the queue the highest goes first. */
+  readonly priority: number;
 }
 
 interface Options {
@@ -17,6 +19,9 @@ interface Options {
 }
 
 const NAME = 'dispatch';
+
+/** BullMQ's go the other way: 1 is the highest, and none at all would be higher still. */
+const HIGHEST_PRIORITY = 100;
 
 /**
  * The only user of BullMQ. A job `<task>-<epoch>` launches an attempt and hands it over, so it is short; it is removed when it is done,
@@ -40,19 +45,20 @@ export class DispatchQueue {
   async add(dispatch: Dispatch, delayMs = 0): Promise<void> {
     await this.#queue.add('launch', dispatch, {
       jobId: `${dispatch.task}-${dispatch.epoch}`,
-      delay: delayMs,
+      delay: Math.max(0, Math.ceil(delayMs)),
+      priority: HIGHEST_PRIORITY + 1 - dispatch.priority,
       removeOnComplete: true,
       removeOnFail: true,
     });
   }
 
   /** Whether a job for this attempt exists, in whatever state. */
-  async has(dispatch: Dispatch): Promise<boolean> {
+  async has(dispatch: Pick<Dispatch, 'task' | 'epoch'>): Promise<boolean> {
     return (await this.#queue.getJob(`${dispatch.task}-${dispatch.epoch}`)) !== undefined;
   }
 
   async depth(): Promise<number> {
-    const counts = await this.#queue.getJobCounts('waiting', 'delayed', 'active');
+    const counts = await this.#queue.getJobCounts('waiting', 'prioritized', 'delayed', 'active');
     return Object.values(counts).reduce((sum, count) => sum + count, 0);
   }
 

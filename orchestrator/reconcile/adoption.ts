@@ -69,11 +69,19 @@ export class Adoption {
   async #takeOverSpare(row: CageRow): Promise<void> {
     const { keeper, log, organisation } = this.#parts;
     try {
-      await keeper.adopt(row);
+      if (await this.#isOfPresentClaw(row)) await keeper.adopt(row);
+      else await keeper.end(organisation, row.id);
     } catch (error) {
       log.warn({ cage: row.id, code: toCodedError(error).code }, 'a spare could not be taken over');
       await keeper.end(organisation, row.id);
     }
+  }
+
+  /** A Claw that was changed since may want another image, or no spare at all. */
+  async #isOfPresentClaw(row: CageRow): Promise<boolean> {
+    const claw =
+      row.claw === null ? undefined : await this.#parts.store.claws.byId(row.organisation, row.claw);
+    return claw?.state === 'deployed' && claw.updatedAt <= row.createdAt;
   }
 
   async #takeOverTask(id: string): Promise<void> {
@@ -98,6 +106,7 @@ export class Adoption {
     await limiter.fence(organisation, task.id, task.epoch);
     const cage = await keeper.adopt(row);
     if (cage.hello.task?.taskId !== task.id || cage.hello.task.epoch !== task.epoch) return false;
+    if (task.waiting !== null) await store.tasks.setWaiting(organisation, task.id, null);
     const run = runs.listen({ task, claw, cage, deadlineMs: remainingMs(task) });
     telemetry.cageStarted({ kind: 'adopted', seconds: 0 });
     if (task.state === 'starting')
@@ -106,21 +115,18 @@ export class Adoption {
     return true;
   }
 
-  /** An attempt that never began goes back to the queue; one that had begun has failed, since what it did outside is not known. */
+  /** An attempt that never began is tried again; one that had begun only where that is allowed though nobody saw what it did. */
   async #giveUp(task: TaskRow): Promise<void> {
-    const { store, keeper, runs, organisation } = this.#parts;
-    for (const cage of await store.cages.ofTask(organisation, task.id))
-      await keeper.end(organisation, cage.id);
-    if (task.state === 'starting') await store.tasks.requeue(organisation, task.id, task.epoch);
-    else
-      await runs.finish(
-        { task, claw: { id: task.claw } },
-        { state: 'failed', error: new CodedError('cage_died').toBody() },
-      );
+    const begun = task.state === 'running';
+    await this.#parts.runs.fail({ task, claw: { id: task.claw } }, new CodedError('cage_died'), {
+      handedOver: begun,
+      unwatched: begun,
+    });
   }
 }
 
-function remainingMs(task: TaskRow): number {
-  const began = task.startedAt?.getTime() ?? Date.now();
-  return Math.max(1000, began + task.timeoutMs - Date.now());
+function remainingMs({ startedAt, timeoutMs, deadline }: TaskRow): number {
+  const leftMs = (startedAt?.getTime() ?? Date.now()) + timeoutMs - Date.now();
+  const untilDeadlineMs = deadline === null ? Infinity : deadline.getTime() - Date.now();
+  return Math.max(1000, Math.min(leftMs, untilDeadlineMs));
 }

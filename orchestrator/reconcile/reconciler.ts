@@ -4,6 +4,7 @@ import type { Vault } from '#vault/vault.ts';
 import type { EventHub } from '../events/event-hub.ts';
 import type { CageKeeper } from '../launch/cage-keeper.ts';
 import type { Dispatcher } from '../launch/dispatcher.ts';
+import type { KeptCages } from '../launch/kept-cages.ts';
 import type { Runs } from '../launch/runs.ts';
 import type { WarmSpares } from '../launch/warm-spares.ts';
 import type { Log } from '../log.ts';
@@ -18,6 +19,7 @@ interface Parts {
   readonly keeper: CageKeeper;
   readonly runs: Runs;
   readonly spares: WarmSpares;
+  readonly kept: KeptCages;
   readonly dispatcher: Dispatcher;
   readonly adoption: Adoption;
   readonly isLaunching: (task: string) => boolean;
@@ -34,7 +36,7 @@ const SHRED_GRACE_MS = 10 * 60_000;
 
 /**
  * Compares what should be (rows) with what is (jobs, cages) and mends the difference, again and again:
- * waiting tasks are dispatched, cages without a row ended, ends that failed repeated, results whose time is over destroyed, the gate brought back.
+ * waiting tasks are dispatched, tasks past their deadline and cages past their idle time ended, cages without a row ended, ends that failed repeated, results whose time is over destroyed, the gate brought back.
  */
 export class Reconciler {
   readonly #parts: Parts;
@@ -63,6 +65,7 @@ export class Reconciler {
       gate: () => this.#keepGate(),
       attempts: () => this.#mendAttempts(),
       cages: () => this.#sweepCages(),
+      deadlines: () => this.#endOverdue(),
       tasks: () => this.#wake(),
       results: () => this.#sweepResults(),
       'shredding keys': () => this.#sweepShreddingKeys(),
@@ -127,11 +130,22 @@ export class Reconciler {
     else await keeper.end(organisation, cageId);
   }
 
+  /** Tasks that wait, and, where the cage does not keep the time itself, those that run. */
+  async #endOverdue(): Promise<void> {
+    const { store, runs, organisation } = this.#parts;
+    for (const task of await store.tasks.overdue(organisation, new Date())) {
+      const details = { deadline: task.deadline!.toISOString() };
+      if (task.state === 'queued') await runs.endQueued(task, 'timed_out', details);
+      else runs.get(task.id)?.stop('timed_out', details);
+    }
+  }
+
   async #wake(): Promise<void> {
-    const { store, dispatcher, spares, organisation } = this.#parts;
+    const { store, dispatcher, kept, spares, organisation } = this.#parts;
     for (const claw of await store.claws.list(organisation)) {
       if (claw.state !== 'deployed') continue;
       await dispatcher.poke(organisation, claw.id);
+      await kept.endIdle(claw);
       spares.fillLater({ organisation, claw: claw.id });
     }
   }
@@ -140,6 +154,7 @@ export class Reconciler {
     const { store, vault } = this.#parts;
     for (const { organisation, id } of await store.tasks.dueResults(new Date())) {
       await vault.shred(id);
+      await store.taskFiles.delete(organisation, id);
       await store.tasks.clearResult(organisation, id);
     }
   }
@@ -151,7 +166,9 @@ export class Reconciler {
       .filter((key) => Date.now() - key.madeAtMs > SHRED_GRACE_MS)
       .map((key) => key.id);
     const needed = await store.tasks.holdingContent(old);
-    for (const id of old) if (!needed.has(id)) await vault.shred(id);
+    const over = old.filter((id) => !needed.has(id));
+    await store.taskFiles.deleteOf(over);
+    for (const id of over) await vault.shred(id);
   }
 
   async #watchEnds(): Promise<void> {

@@ -36,7 +36,10 @@ const COLUMNS = [
   'createdAt',
 ] as const;
 
-/** Cages: `creating → warm → assigned`, or straight to `assigned`; from anywhere to `ending`, from where there is no way back. */
+/**
+ * Cages: `creating → warm → assigned`, or straight to `assigned`; back to `warm` where a Claw keeps its cage; from anywhere to `ending`, from where there
+ * is no way back.
+ */
 export class CagesStore {
   readonly #db: Kysely<Database>;
 
@@ -119,6 +122,36 @@ export class CagesStore {
       .set({ state })
       .executeTakeFirst();
     return numUpdatedRows === 1n;
+  }
+
+  /** After its task: kept for the Claw's next one. False where the cage is ending or gone. */
+  async keep(organisation: string, id: string): Promise<boolean> {
+    const { numUpdatedRows } = await this.#one(organisation, id)
+      .where('state', '=', 'assigned')
+      .set({ state: 'warm', taskId: null, taskEpoch: null })
+      .executeTakeFirst();
+    return numUpdatedRows === 1n;
+  }
+
+  /** From warm to ending; false where a task has it meanwhile. */
+  async retire(organisation: string, id: string): Promise<boolean> {
+    const { numUpdatedRows } = await this.#one(organisation, id)
+      .where('state', '=', 'warm')
+      .set({ state: 'ending' })
+      .executeTakeFirst();
+    return numUpdatedRows === 1n;
+  }
+
+  /** Those of the Claw that are not ending. */
+  async countOf(organisation: string, claw: string): Promise<number> {
+    const { count } = await this.#db
+      .selectFrom('cages')
+      .select((cage) => cage.fn.countAll<number>().as('count'))
+      .where('organisationId', '=', organisation)
+      .where('clawId', '=', claw)
+      .where('state', '!=', 'ending')
+      .executeTakeFirstOrThrow();
+    return Number(count);
   }
 
   /** The controller's next epoch: no two callers get the same. `undefined` where the cage is gone. */

@@ -2,6 +2,7 @@ import { sql, type Kysely, type RawBuilder } from 'kysely';
 import { z } from 'zod';
 import { BEHAVIOUR, type Claw, type ClawBehaviour, type ClawSettings, type ClawState } from '#claw/claw.ts';
 import { clawFields } from '#protocol/api.ts';
+import { idIn, pageOf, type IdPage } from './id-cursor.ts';
 import { newId } from './ids.ts';
 import { orNameTaken } from './name-taken.ts';
 import type { Database } from './schema.ts';
@@ -74,6 +75,30 @@ export class ClawsStore {
       .orderBy('id')
       .execute();
     return rows.map(whole);
+  }
+
+  /** As `list`, page by page; `key` is a key's id. */
+  async page(
+    organisation: string,
+    {
+      state,
+      key,
+      limit,
+      cursor,
+    }: { state?: ClawState | undefined; key?: string | undefined; limit: number; cursor?: string | undefined },
+  ): Promise<IdPage<ClawRow>> {
+    const rows = await this.#db
+      .selectFrom('claws')
+      .select(COLUMNS)
+      .where('organisationId', '=', organisation)
+      .where('deletedAt', 'is', null)
+      .$if(state !== undefined, (claws) => claws.where('state', '=', state!))
+      .$if(key !== undefined, (claws) => claws.where('keyId', '=', key!))
+      .$if(cursor !== undefined, (claws) => claws.where('id', '>', idIn(cursor!, 'claw')))
+      .orderBy('id')
+      .limit(limit + 1)
+      .execute();
+    return pageOf(rows.map(whole), limit);
   }
 
   /** The one that bears the name now. */

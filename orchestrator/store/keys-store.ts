@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import { CodedError } from '#errors/coded-error.ts';
+import { idIn, pageOf, type IdPage } from './id-cursor.ts';
 import { newId } from './ids.ts';
 import { orNameTaken } from './name-taken.ts';
 import type { Database } from './schema.ts';
@@ -83,6 +84,23 @@ export class KeysStore {
       .where('organisationId', '=', organisation)
       .orderBy('id')
       .execute();
+  }
+
+  /** As `list`, page by page, of all states or of one. */
+  async page(
+    organisation: string,
+    { state, limit, cursor }: { state?: KeyRow['state'] | undefined; limit: number; cursor?: string | undefined },
+  ): Promise<IdPage<KeyRow>> {
+    const rows = await this.#db
+      .selectFrom('keys')
+      .select(COLUMNS)
+      .where('organisationId', '=', organisation)
+      .$if(state !== undefined, (keys) => keys.where('state', '=', state!))
+      .$if(cursor !== undefined, (keys) => keys.where('id', '>', idIn(cursor!, 'key')))
+      .orderBy('id')
+      .limit(limit + 1)
+      .execute();
+    return pageOf(rows, limit);
   }
 
   /** The active key of that name, or else the newest revoked one. */

@@ -1,6 +1,13 @@
 import { sql, type Kysely } from 'kysely';
 import type { UsageView } from '#protocol/api.ts';
 import type { Database } from './schema.ts';
+import {
+  usageByPeriod,
+  usageInAll,
+  type UsageMark,
+  type UsagePeriod,
+  type UsageQuery,
+} from './usage-query.ts';
 
 /** What one model call used; ids and counts only. */
 export interface LedgerEntry extends UsageView {
@@ -11,6 +18,8 @@ export interface LedgerEntry extends UsageView {
   readonly task: string;
   readonly key: string;
   readonly model: string;
+  /** What the model was used for; `chat` where it is left out. */
+  readonly operation?: string;
 }
 
 const sum = (column: string) => sql<number>`coalesce(sum(${sql.ref(column)}), 0)::bigint`;
@@ -24,7 +33,10 @@ export class LedgerStore {
   }
 
   /** False where the call was recorded before: then nothing changes. */
-  async record({ organisation, claw, task, key, ...entry }: LedgerEntry): Promise<boolean> {
+  async record(
+    { organisation, claw, task, key, ...entry }: LedgerEntry,
+    at: Date = new Date(),
+  ): Promise<boolean> {
     const { numInsertedOrUpdatedRows } = await this.#db
       .insertInto('ledger')
       .values({
@@ -33,7 +45,7 @@ export class LedgerStore {
         clawId: claw,
         taskId: task,
         keyId: key,
-        at: new Date(),
+        at,
       })
       .onConflict((conflict) => conflict.column('callId').doNothing())
       .executeTakeFirst();
@@ -56,6 +68,26 @@ export class LedgerStore {
       .where('keyId', '=', key)
       .where('at', '>=', since)
       .executeTakeFirstOrThrow();
+  }
+
+  /** Of all tasks of a batch. */
+  async ofBatch(organisation: string, batch: string): Promise<UsageView> {
+    return this.#sums(organisation)
+      .where('taskId', 'in', (tasks) => tasks.selectFrom('tasks').select('id').where('batchId', '=', batch))
+      .executeTakeFirstOrThrow();
+  }
+
+  /** By period and label, in order; periods without a call are left out. */
+  async byPeriod(
+    organisation: string,
+    query: UsageQuery,
+    page: { readonly after?: UsageMark | undefined; readonly limit: number },
+  ): Promise<UsagePeriod[]> {
+    return usageByPeriod(this.#db, organisation, query, page);
+  }
+
+  async inAll(organisation: string, query: UsageQuery): Promise<UsageView> {
+    return usageInAll(this.#db, organisation, query);
   }
 
   #sums(organisation: string) {

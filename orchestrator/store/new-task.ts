@@ -1,4 +1,4 @@
-import type { Kysely, Transaction } from 'kysely';
+import type { Insertable, Kysely, Transaction } from 'kysely';
 import { CodedError } from '#errors/coded-error.ts';
 import type { Database } from './schema.ts';
 import { TASK_COLUMNS, type TaskRow } from './task-row.ts';
@@ -13,6 +13,13 @@ export interface NewTask {
   readonly idempotencyKey?: string;
   /** Of the body; compared where the key was used before. */
   readonly idempotencyHash?: string;
+  readonly priority?: number;
+  readonly notBefore?: Date | null;
+  readonly deadline?: Date | null;
+  readonly webhook?: string | null;
+  /** The batch that it came with, and the caller's name for it there. */
+  readonly batch?: string;
+  readonly ref?: string | null;
 }
 
 /** How long an Idempotency-Key is remembered. */
@@ -47,7 +54,10 @@ export async function createTask(
 }
 
 /** Until the row is committed nobody deletes the Claw; once it is deleted nobody gets a row in. */
-async function holdClaw(trx: Transaction<Database>, { organisation, claw }: NewTask): Promise<void> {
+export async function holdClaw(
+  trx: Transaction<Database>,
+  { organisation, claw }: Pick<NewTask, 'organisation' | 'claw'>,
+): Promise<void> {
   const row = await trx
     .selectFrom('claws')
     .select('deletedAt')
@@ -59,19 +69,32 @@ async function holdClaw(trx: Transaction<Database>, { organisation, claw }: NewT
   if (row.deletedAt !== null) throw new CodedError('claw_deleted', { claw });
 }
 
+/** The row of a task that waits. */
+export function rowOf(task: NewTask, now: Date): Insertable<Database['tasks']> {
+  const notBefore = task.notBefore ?? null;
+  return {
+    id: task.id,
+    organisationId: task.organisation,
+    clawId: task.claw,
+    sealedInput: task.sealedInput,
+    timeoutMs: task.timeoutMs,
+    priority: task.priority ?? 0,
+    notBefore,
+    waiting: notBefore === null ? null : `not before ${notBefore.toISOString()}`,
+    deadline: task.deadline ?? null,
+    webhook: task.webhook ?? null,
+    batchId: task.batch ?? null,
+    ref: task.ref ?? null,
+    idempotencyKey: task.idempotencyKey ?? null,
+    idempotencyHash: task.idempotencyHash ?? null,
+    createdAt: now,
+  };
+}
+
 async function insert(trx: Transaction<Database>, task: NewTask, now: Date): Promise<TaskRow | undefined> {
   return trx
     .insertInto('tasks')
-    .values({
-      id: task.id,
-      organisationId: task.organisation,
-      clawId: task.claw,
-      sealedInput: task.sealedInput,
-      timeoutMs: task.timeoutMs,
-      idempotencyKey: task.idempotencyKey ?? null,
-      idempotencyHash: task.idempotencyHash ?? null,
-      createdAt: now,
-    })
+    .values(rowOf(task, now))
     .onConflict((conflict) =>
       conflict.columns(['clawId', 'idempotencyKey']).where('idempotencyKey', 'is not', null).doNothing(),
     )

@@ -77,6 +77,8 @@ export interface Database {
     organisationId: string;
     clawId: string;
     total: number;
+    idempotencyKey: string | null;
+    idempotencyHash: string | null;
     createdAt: Date;
   };
   readonly taskFiles: {
@@ -98,6 +100,7 @@ export interface Database {
     state: Generated<'waiting' | 'delivered' | 'failed'>;
     attempts: Generated<number>;
     lastStatus: Generated<number | null>;
+    lastError: Generated<string | null>;
     nextAt: Date | null;
     createdAt: Date;
   };

@@ -1,9 +1,11 @@
 import { CamelCasePlugin, Kysely, PostgresDialect, sql, type Dialect } from 'kysely';
 import { CodedError } from '#errors/coded-error.ts';
 import type { Log } from '../log.ts';
+import { BatchesStore } from './batches-store.ts';
 import { CagesStore } from './cages-store.ts';
 import { ClawsStore } from './claws-store.ts';
 import { codedStoreError, withCodedErrors } from './coded-driver.ts';
+import { DeliveriesStore } from './deliveries-store.ts';
 import { KeysStore } from './keys-store.ts';
 import { LedgerStore } from './ledger-store.ts';
 import { StoreLock } from './lock.ts';
@@ -14,6 +16,7 @@ import { OrganisationsStore } from './organisations-store.ts';
 import { pgliteDialect } from './pglite-dialect.ts';
 import type { Database } from './schema.ts';
 import { SettingsStore } from './settings-store.ts';
+import { TaskFilesStore } from './task-files-store.ts';
 import { TasksStore } from './tasks-store.ts';
 
 /** The rows that are the truth. A database that does not answer is `store_unavailable`, from every method. */
@@ -22,11 +25,16 @@ export interface Store {
   readonly keys: KeysStore;
   readonly claws: ClawsStore;
   readonly tasks: TasksStore;
+  readonly taskFiles: TaskFilesStore;
   readonly cages: CagesStore;
   readonly ledger: LedgerStore;
+  readonly batches: BatchesStore;
+  readonly deliveries: DeliveriesStore;
   readonly settings: SettingsStore;
   /** Throws `store_unavailable` where the database does not answer before the signal. */
   ping(signal?: AbortSignal): Promise<void>;
+  /** The clock of the database. */
+  now(): Promise<Date>;
   close(): Promise<void>;
 }
 
@@ -52,10 +60,17 @@ export async function openStore({ home, databaseUrl, log }: StoreOptions): Promi
     keys: new KeysStore(db),
     claws: new ClawsStore(db),
     tasks: new TasksStore(db),
+    taskFiles: new TaskFilesStore(db),
     cages: new CagesStore(db),
     ledger: new LedgerStore(db),
+    batches: new BatchesStore(db),
+    deliveries: new DeliveriesStore(db),
     settings: new SettingsStore(db),
     ping: (signal) => ping(db, signal),
+    now: async () => {
+      const { rows } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(db);
+      return new Date(rows[0]!.now);
+    },
     close: () => opened.disposeAsync(),
   };
 }

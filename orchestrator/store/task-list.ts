@@ -8,6 +8,7 @@ export interface TaskQuery {
   /** The Claw's id. */
   readonly claw?: string;
   readonly state?: TaskState;
+  readonly batch?: string;
   readonly limit: number;
   readonly cursor?: string;
 }
@@ -23,13 +24,14 @@ export async function listTasks(
   organisation: string,
   query: TaskQuery,
 ): Promise<TaskPage> {
-  const { claw, state, limit, cursor } = query;
+  const { claw, state, batch, limit, cursor } = query;
   const rows = await db
     .selectFrom('tasks')
     .select(TASK_COLUMNS)
     .where('organisationId', '=', organisation)
     .$if(claw !== undefined, (tasks) => tasks.where('clawId', '=', claw!))
     .$if(state !== undefined, (tasks) => tasks.where('state', '=', state!))
+    .$if(batch !== undefined, (tasks) => tasks.where('batchId', '=', batch!))
     .$if(cursor !== undefined, (tasks) => tasks.where('id', '<', idIn(cursor!)))
     .orderBy('id', 'desc')
     .limit(limit + 1)

@@ -76,11 +76,16 @@ export class TasksStore {
       .executeTakeFirst();
   }
 
-  /** Back to the queue; the next attempt begins from the same epoch. */
-  async requeue(organisation: string, id: string, epoch: number): Promise<TaskRow | undefined> {
-    return this.#move(organisation, id, 'queued')
+  /** Back to the queue; the next attempt begins from the same epoch, and not before `notBefore`. */
+  async requeue(
+    organisation: string,
+    id: string,
+    epoch: number,
+    { notBefore = null, waiting = null }: { notBefore?: Date | null; waiting?: string | null } = {},
+  ): Promise<TaskRow | undefined> {
+    return this.#move(organisation, id, 'queued', waiting)
       .where('epoch', '=', epoch)
-      .set({ startedAt: null })
+      .set({ startedAt: null, notBefore })
       .returning(TASK_COLUMNS)
       .executeTakeFirst();
   }
@@ -136,11 +141,37 @@ export class TasksStore {
     return this.#allOpen(organisation).where('clawId', '=', claw).execute();
   }
 
-  async oldestQueued(organisation: string, claw: string, limit = 1): Promise<TaskRow[]> {
-    return this.#allOpen(organisation)
+  /** The Claw's tasks that wait for a place and whose time has come: of the highest priority first, of equal ones the oldest. */
+  async oldestQueued(
+    organisation: string,
+    claw: string,
+    limit = 1,
+    now: Date = new Date(),
+  ): Promise<TaskRow[]> {
+    return this.#db
+      .selectFrom('tasks')
+      .select(TASK_COLUMNS)
+      .where('organisationId', '=', organisation)
       .where('clawId', '=', claw)
       .where('state', '=', 'queued')
+      .where((task) => task.or([task('notBefore', 'is', null), task('notBefore', '<=', now)]))
+      .orderBy('priority', 'desc')
+      .orderBy('id')
       .limit(limit)
+      .execute();
+  }
+
+  /** Tasks that have not ended although their deadline is over. */
+  async overdue(organisation: string, now: Date): Promise<TaskRow[]> {
+    return this.#allOpen(organisation).where('deadline', '<=', now).limit(DUE_AT_ONCE).execute();
+  }
+
+  /** The attempt may have changed something outside: it is tried again only where that is allowed. */
+  async markActed(organisation: string, id: string, epoch: number): Promise<void> {
+    await this.#open(organisation, id)
+      .where('epoch', '=', epoch)
+      .where('acted', '=', false)
+      .set({ acted: true })
       .execute();
   }
 
@@ -229,9 +260,9 @@ export class TasksStore {
       .orderBy('id');
   }
 
-  #move(organisation: string, id: string, to: TaskState) {
+  #move(organisation: string, id: string, to: TaskState, waiting: string | null = null) {
     return this.#open(organisation, id)
       .where('state', 'in', statesBefore(to))
-      .set({ state: to, waiting: null });
+      .set({ state: to, waiting });
   }
 }

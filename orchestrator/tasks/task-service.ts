@@ -1,26 +1,20 @@
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import { CodedError, toCodedError } from '#errors/coded-error.ts';
-import {
-  LIMITS,
-  type ResultReply,
-  type TaskReply,
-  type TaskView,
-  type taskCreate,
-  type taskList,
-} from '#protocol/api.ts';
+import type { ResultReply, TaskReply, TaskView, taskList } from '#protocol/api.ts';
 import type { TaskEvent } from '#protocol/live.ts';
 import type { Principal } from '#access/decide.ts';
 import { assertAllowed } from '#access/decide.ts';
 import { isFinal } from '#task/state.ts';
 import type { Vault } from '#vault/vault.ts';
-import { sealInput } from '../launch/input.ts';
 import type { Runs } from '../launch/runs.ts';
 import { clawNamed } from '../claws/claw-named.ts';
 import type { Log } from '../log.ts';
 import type { DispatchQueue } from '../queue/dispatch-queue.ts';
 import type { Store } from '../store/store.ts';
 import type { TaskRow } from '../store/tasks-store.ts';
+import { checkTask, sealTask, type TaskContent } from './accept-task.ts';
+import type { FileService } from './file-service.ts';
 import { taskView } from './task-view.ts';
 
 interface Parts {
@@ -28,11 +22,10 @@ interface Parts {
   readonly vault: Vault;
   readonly queue: DispatchQueue;
   readonly runs: Runs;
+  readonly files: FileService;
   readonly resultFetchedMs: number;
   readonly log: Log;
 }
-
-type NewTask = z.output<typeof taskCreate>;
 
 /** Tasks as the API knows them: accepted, looked at, fetched, cancelled. */
 export class TaskService {
@@ -44,35 +37,29 @@ export class TaskService {
 
   /**
    * Accepts a task: when this returns, its row and its sealed input are committed. With an Idempotency-Key the same body gives the same task
-   * for 24 h, another body `idempotency_mismatch`.
+   * for 24 h, another body `idempotency_mismatch`. Throws as `checkTask`.
    */
   async create(
     organisation: string,
     clawName: string,
-    content: NewTask,
+    content: TaskContent,
     idempotencyKey: string | undefined,
   ): Promise<TaskReply> {
     const { store, vault } = this.#parts;
     const claw = await clawNamed(this.#parts.store.claws, organisation, clawName);
-    refuseOversized(content);
+    const checked = checkTask(content, claw, new Date());
     const id = store.tasks.newId();
-    const sealedInput = await sealInput(vault, organisation, id, {
-      text: content.text,
-      files: content.files,
-      images: [],
-      answer: content.answer,
-      functions: content.functions,
-      functionWaitMs: content.functionWaitMs,
-    });
-    const { task, created } = await store.tasks.create({
-      id,
-      organisation,
-      claw: claw.id,
-      sealedInput,
-      timeoutMs: content.timeoutMs ?? claw.timeoutMs,
-      ...(idempotencyKey !== undefined && { idempotencyKey, idempotencyHash: hashOf(content) }),
-    });
-    if (created) await this.#dispatch(task);
+    const row = await sealTask(vault, { id, organisation, claw: claw.id }, checked);
+    const { task, created } = await store.tasks
+      .create({
+        ...row,
+        ...(idempotencyKey !== undefined && { idempotencyKey, idempotencyHash: hashOf(content) }),
+      })
+      .catch(async (error: unknown) => {
+        await vault.shred(id);
+        throw error;
+      });
+    if (created) await this.dispatch(task);
     else await vault.shred(id);
     return this.#reply(task, claw.name);
   }
@@ -102,15 +89,16 @@ export class TaskService {
 
   /** `answer` null while the task runs or where it did not succeed; `result_gone` when its time is over. Fetching shortens that time. */
   async result(organisation: string, id: string): Promise<ResultReply> {
-    const { store, vault, resultFetchedMs } = this.#parts;
+    const { store, vault, files, resultFetchedMs } = this.#parts;
     const task = await this.#task(organisation, id);
     const reply = await this.#reply(task);
     if (task.state !== 'succeeded') return { ...reply, answer: null, files: [] };
     const record = await store.tasks.sealedResult(organisation, id);
     if (!record) throw new CodedError('result_gone');
     using answer = await vault.openContent({ organisation, task: id, kind: 'result' }, record);
+    const left = await files.ofTask(task);
     await store.tasks.markFetched(organisation, id, new Date(Date.now() + resultFetchedMs));
-    return { ...reply, answer: answer.expose().toString('utf8'), files: [] };
+    return { ...reply, answer: answer.expose().toString('utf8'), files: left };
   }
 
   /** Ends a task in whatever state within two seconds; `task_final` where it has ended. */
@@ -129,12 +117,7 @@ export class TaskService {
     const run = runs.get(task.id);
     if (run) return run.stop(reason, details);
     const now = await store.tasks.byId(task.organisation, task.id);
-    if (now?.state === 'queued') {
-      await runs.finish(
-        { task: now, claw: { id: now.claw } },
-        { state: 'cancelled', error: new CodedError('task_cancelled', details).toBody() },
-      );
-    }
+    if (now?.state === 'queued') await runs.endQueued(now, reason, details);
   }
 
   /** For a watcher: that it may watch; and the last word of a task that has ended. */
@@ -145,11 +128,12 @@ export class TaskService {
     return { kind: 'ended', ...(await this.#reply(task)) };
   }
 
-  /** The row is the truth: where the queue cannot be reached now, the reconciler dispatches later. */
-  async #dispatch(task: TaskRow): Promise<void> {
+  /** Where its time has come, or when it will have. The row is the truth: where the queue cannot be reached now, the reconciler dispatches later. */
+  async dispatch(task: TaskRow): Promise<void> {
     const { queue, log } = this.#parts;
     try {
-      await queue.add({ organisation: task.organisation, task: task.id, epoch: task.epoch });
+      const { organisation, id, epoch, priority, notBefore } = task;
+      await queue.add({ organisation, task: id, epoch, priority }, (notBefore?.getTime() ?? 0) - Date.now());
     } catch (error) {
       log.warn({ task: task.id, code: toCodedError(error).code }, 'not dispatched yet');
     }
@@ -175,16 +159,6 @@ export class TaskService {
   }
 }
 
-function refuseOversized({ text, files }: NewTask): void {
-  if (Buffer.byteLength(text) > LIMITS.textBytes)
-    throw new CodedError('request_too_large', { field: 'text', limitBytes: LIMITS.textBytes });
-  const names = new Set(files.map((file) => file.name));
-  if (names.size < files.length)
-    throw new CodedError('request_invalid', {
-      fields: [{ field: 'files', problem: 'two files of one name' }],
-    });
-}
-
-function hashOf(content: NewTask): string {
+function hashOf(content: TaskContent): string {
   return createHash('sha256').update(JSON.stringify(content)).digest('hex');
 }

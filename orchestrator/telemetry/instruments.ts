@@ -85,6 +85,11 @@ export function createInstruments(register: Registry) {
     windowTokens: gauge('clawcage_window_tokens', 'Tokens that count against the cap now.', 'claw'),
     windowRequests: gauge('clawcage_window_requests', 'Requests that count against the cap now.', 'claw'),
     waitingCalls: gauge('clawcage_waiting_calls', 'Calls that wait for a permit.', 'claw'),
+    webhooks: counter(
+      'clawcage_webhook_attempts_total',
+      'Attempts to deliver a webhook, by what came of them.',
+      'outcome',
+    ),
     folded: counter(
       'clawcage_folded_labels_total',
       'Events whose Claw or model is shown as "other", since there are too many.',

@@ -8,6 +8,9 @@ export type CageKind = 'cold' | 'warm' | 'adopted';
 export type EndState = 'succeeded' | 'failed' | 'cancelled' | 'timed_out';
 export type ChargeSource = 'reported' | 'full' | 'request';
 
+export type WebhookOutcome = 'delivered' | 'retried' | 'failed';
+
+const WEBHOOK_OUTCOMES = ['delivered', 'retried', 'failed'] as const;
 const OPEN_STATES = ['queued', 'starting', 'running'] as const;
 const END_STATES = ['succeeded', 'failed', 'cancelled', 'timed_out'] as const;
 const CAGE_KINDS = ['cold', 'warm', 'adopted'] as const;
@@ -38,7 +41,8 @@ export class Telemetry {
   readonly #readings: (() => Promise<void>)[] = [];
 
   constructor(options: TelemetryOptions = {}) {
-    const { folded, tasks, cageStart, permitWait } = this.#instruments;
+    const { folded, tasks, cageStart, permitWait, webhooks } = this.#instruments;
+    for (const outcome of WEBHOOK_OUTCOMES) webhooks.inc({ outcome }, 0);
     this.#claws = new BoundedLabels(options.mostClaws ?? 500, () => folded.inc({ label: 'claw' }));
     this.#models = new BoundedLabels(options.mostModels ?? 50, () => folded.inc({ label: 'model' }));
     for (const label of ['claw', 'model']) folded.inc({ label }, 0);
@@ -135,6 +139,10 @@ export class Telemetry {
 
   cageStarted({ kind, seconds }: { kind: CageKind; seconds: number }): void {
     this.#instruments.cageStart.observe({ kind }, seconds);
+  }
+
+  webhookAttempted(outcome: WebhookOutcome): void {
+    this.#instruments.webhooks.inc({ outcome });
   }
 
   linkOpened(): void {

@@ -1,16 +1,18 @@
 import type { Vault } from '#vault/vault.ts';
 import type { CagesStore } from '../store/cages-store.ts';
 import type { KeysStore } from '../store/keys-store.ts';
+import type { OrganisationsStore } from '../store/organisations-store.ts';
 
 interface Parts {
   readonly keks: { rotate(): Promise<number> };
   readonly vault: Vault;
   readonly keys: KeysStore;
   readonly cages: CagesStore;
+  readonly organisations: OrganisationsStore;
 }
 
 /**
- * Makes a new key-encryption key and wraps every provider key and link secret of the installation anew under it; none is decrypted.
+ * Makes a new key-encryption key and wraps every provider key, link secret and webhook secret of the installation anew under it; none is decrypted.
  * What is sealed meanwhile is under the new one already. Where it is cut off, what was done stands, and running it again does the rest: until then
  * the older versions must stay. Throws `vault_record_invalid` or `vault_kek_missing` at the first record that does not open.
  */
@@ -19,6 +21,7 @@ export async function rotateKeks({
   vault,
   keys,
   cages,
+  organisations,
 }: Parts): Promise<{ version: number; rewrapped: number }> {
   const version = await keks.rotate();
   let rewrapped = 0;
@@ -34,6 +37,10 @@ export async function rotateKeks({
       await vault.rewrapLink({ organisation, cage: id }, linkSecretRecord),
     );
     rewrapped += 1;
+  }
+  for (const { organisation, record } of await organisations.allWebhookSecrets()) {
+    const next = await vault.rewrapWebhook({ organisation }, record);
+    if (await organisations.replaceWebhookSecret(organisation, record, next)) rewrapped += 1;
   }
   return { version, rewrapped };
 }

@@ -35,7 +35,8 @@ function bodyOf(pieces: readonly Piece[], plan: Plan, completion: Completion): o
 }
 
 function messageOf(pieces: readonly Piece[], completion: Completion, choice: number): object {
-  const text = pieces.map((piece) => (piece.kind === 'text' ? piece.text : '')).join('');
+  const text = textOf(pieces, false);
+  const refusal = textOf(pieces, true);
   const calls = pieces
     .filter((piece) => piece.kind === 'call')
     .map(({ index, name }) => ({
@@ -45,11 +46,17 @@ function messageOf(pieces: readonly Piece[], completion: Completion, choice: num
     }));
   return {
     role: 'assistant',
-    content: text === '' && calls.length > 0 ? null : text,
-    refusal: null,
+    content: text === '' && (calls.length > 0 || refusal !== '') ? null : text,
+    refusal: refusal === '' ? null : refusal,
     annotations: [],
     ...(calls.length > 0 ? { tool_calls: calls } : {}),
   };
+}
+
+function textOf(pieces: readonly Piece[], refusal: boolean): string {
+  return pieces
+    .map((piece) => (piece.kind === 'text' && (piece.refusal ?? false) === refusal ? piece.text : ''))
+    .join('');
 }
 
 function argumentsOf(pieces: readonly Piece[], call: number): string {

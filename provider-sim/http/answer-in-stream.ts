@@ -17,10 +17,11 @@ export async function answerInStream(
     plan.reportsUsage && request.stream_options?.include_usage === true,
   );
   for await (const piece of completion.pieces(exchange.booking, exchange.gone))
-    await events.forEachChoice((choice) => ({
-      delta: deltaOf(piece, completion, choice),
-      finish_reason: null,
-    }));
+    if (piece.kind !== 'reason')
+      await events.forEachChoice((choice) => ({
+        delta: deltaOf(piece, completion, choice),
+        finish_reason: null,
+      }));
   if (completion.production.spoiled) return spoil(exchange, plan, events);
   const { finishReason } = completion.production;
   await events.forEachChoice(() => ({ delta: {}, finish_reason: finishReason }));
@@ -57,10 +58,7 @@ class Events {
 
   async #begin(): Promise<void> {
     this.#begun = true;
-    this.#exchange.begin(200, {
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-cache',
-    });
+    this.#exchange.beginEvents();
     await this.forEachChoice(() => ({
       delta: { role: 'assistant', content: '', refusal: null },
       finish_reason: null,
@@ -75,8 +73,9 @@ class Events {
   }
 }
 
-function deltaOf(piece: Piece, completion: Completion, choice: number): object {
-  if (piece.kind === 'text') return { content: piece.text };
+function deltaOf(piece: Exclude<Piece, { kind: 'reason' }>, completion: Completion, choice: number): object {
+  if (piece.kind === 'text')
+    return piece.refusal === true ? { refusal: piece.text } : { content: piece.text };
   const { index } = piece;
   const call =
     piece.kind === 'call'

@@ -13,14 +13,19 @@ export class Booking {
   #entered = false;
 
   key: string | undefined;
+  operation: string | null = null;
   model: string | null = null;
   status = 0;
   offeredTokens = 0;
   inputTokens = 0;
+  cachedTokens = 0;
   outputTokens = 0;
+  reasoningTokens = 0;
   streamed = false;
   aborted = false;
   cut = false;
+  /** Told what was entered, once. */
+  onEntered: ((call: Call) => void) | undefined;
 
   constructor(books: Books, request: IncomingMessage) {
     this.#books = books;
@@ -30,6 +35,11 @@ export class Booking {
 
   get processingMs(): number {
     return Math.round(monotonicMs() - this.arrivedMs);
+  }
+
+  /** Nothing was used. */
+  clearTokens(): void {
+    this.inputTokens = this.cachedTokens = this.outputTokens = this.reasoningTokens = 0;
   }
 
   /** Writes the entry as it now stands; a second time does nothing. Called before the last byte goes out. */
@@ -44,10 +54,13 @@ export class Booking {
       keyFingerprint: this.key === undefined ? null : keyFingerprint(this.key),
       method: this.#method,
       path: this.#path,
+      operation: this.operation,
       model: this.model,
       status: this.status,
       inputTokens: this.inputTokens,
+      cachedTokens: this.cachedTokens,
       outputTokens: this.outputTokens,
+      reasoningTokens: this.reasoningTokens,
       totalTokens: this.inputTokens + this.outputTokens,
       offeredTokens: this.offeredTokens,
       streamed: this.streamed,
@@ -55,5 +68,6 @@ export class Booking {
       cut: this.cut,
     };
     this.#books.enter(call);
+    this.onEntered?.(call);
   }
 }

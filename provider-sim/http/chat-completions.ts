@@ -1,40 +1,31 @@
-import { outputLimitOf, parseChatRequest, type ChatRequest } from '../chat-request.ts';
-import type { Attempts } from '../model/attempts.ts';
-import type { Plan } from '../model/plan.ts';
-import { scriptedCall } from '../model/position.ts';
+import { promptOfChat } from '../chat-prompt.ts';
+import { outputLimitOf, parseChatRequest } from '../chat-request.ts';
+import { planFor } from '../model/plan-for.ts';
 import { Production } from '../model/produce.ts';
-import { scriptedPlan } from '../model/scripted.ts';
-import { unscriptedPlan } from '../model/unscripted.ts';
 import { promptTokens } from '../prompt-tokens.ts';
-import { Completion } from './completion.ts';
+import { admit } from './admit.ts';
 import { answerAtOnce } from './answer-at-once.ts';
 import { answerInStream } from './answer-in-stream.ts';
-import type { Exchange } from './exchange.ts';
-import { requireModel } from './models.ts';
+import { jsonBody } from './body.ts';
+import { Completion } from './completion.ts';
+import type { Visit } from './visit.ts';
 
 /** `POST /v1/chat/completions`. */
-export async function chatCompletions(
-  exchange: Exchange,
-  body: unknown,
-  key: string,
-  models: readonly string[],
-  attempts: Attempts,
-): Promise<void> {
+export async function chatCompletions(visit: Visit): Promise<void> {
+  const { exchange, provider, key } = visit;
   const { booking } = exchange;
-  const request = parseChatRequest(body);
-  booking.model = request.model;
+  const request = parseChatRequest(await jsonBody(exchange.request));
+  const prompt = promptOfChat(request);
   booking.streamed = request.stream === true;
-  requireModel(models, request.model);
-  booking.offeredTokens = promptTokens(request);
-  const plan = planFor(request, key, attempts);
-  booking.inputTokens = booking.offeredTokens;
+  const tokens = promptTokens(prompt);
+  admit(visit, 'chat', request.model, tokens);
+  const plan = planFor(prompt, key, provider.attempts);
+  exchange.manners = plan.manners ?? {};
+  booking.inputTokens = tokens;
+  booking.cachedTokens = provider.cache.cachedTokens(key, prompt, tokens);
   const production = new Production(plan, outputLimitOf(request));
-  const completion = new Completion(request, production, booking.inputTokens);
+  const completion = new Completion(request, production, { tokens, cached: booking.cachedTokens });
+  await exchange.holdHeaders();
   const answer = booking.streamed ? answerInStream : answerAtOnce;
   await answer(exchange, request, plan, completion);
-}
-
-function planFor(request: ChatRequest, key: string, attempts: Attempts): Plan {
-  const call = scriptedCall(request.messages);
-  return call === undefined ? unscriptedPlan(request) : scriptedPlan(call, request, key, attempts);
 }

@@ -1,7 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Books } from '../books.ts';
+import type { Manners } from '../model/plan.ts';
 import type { ProviderError } from '../provider-error.ts';
 import { Booking } from './booking.ts';
-import type { Books } from '../books.ts';
+
+/** An event of a stream, as its data. */
+export interface StreamEvent {
+  readonly type: string;
+  readonly [name: string]: unknown;
+}
+
+const BIG_HEADER_BYTES = 1024 * 1024;
 
 /** One request and its answer, with its entry in the books. */
 export class Exchange {
@@ -10,7 +20,12 @@ export class Exchange {
   readonly booking: Booking;
   /** Resolves when the connection has no more to do with this exchange, and the books have it. */
   readonly over: Promise<void>;
+  /** How the answer goes out; set before it begins. */
+  manners: Manners = {};
+  /** Headers of the answer beside those of every answer. */
+  headers: Readonly<Record<string, string>> = {};
   readonly #gone = new AbortController();
+  #writes = 0;
 
   constructor(request: IncomingMessage, response: ServerResponse, books: Books) {
     this.request = request;
@@ -31,6 +46,12 @@ export class Exchange {
     return this.#gone.signal;
   }
 
+  /** Waits as long as the manners hold the headers back; rejects when the client is gone. */
+  async holdHeaders(): Promise<void> {
+    const { slowHeadersMs = 0 } = this.manners;
+    if (slowHeadersMs > 0) await sleep(slowHeadersMs, undefined, { signal: this.gone });
+  }
+
   /** Sends the status and headers. */
   begin(status: number, headers: Record<string, string>): void {
     this.booking.status = status;
@@ -38,34 +59,101 @@ export class Exchange {
       'x-request-id': this.booking.id,
       'openai-version': '2020-10-01',
       'openai-processing-ms': String(this.booking.processingMs),
+      ...this.headers,
+      ...(this.manners.bigHeader === true && { 'x-padding': 'x'.repeat(BIG_HEADER_BYTES) }),
       ...headers,
     });
   }
 
   /** Sends the last of the body, after the books have the call. */
-  end(text: string): void {
-    this.booking.enter();
-    this.response.end(text);
+  end(body: string | Buffer): void {
+    const { trickle, cutHalfway } = this.manners;
+    if (cutHalfway === true) void this.#cutWithin(body).catch(() => {});
+    else if (trickle !== undefined) void this.#endSlowly(Buffer.from(body)).catch(() => {});
+    else this.#finish(body);
   }
 
   json(status: number, body: unknown, headers: Record<string, string> = {}): void {
-    const text = JSON.stringify(body);
-    const length = String(Buffer.byteLength(text));
-    this.begin(status, { 'content-type': 'application/json', 'content-length': length, ...headers });
-    this.end(text);
+    const whole = JSON.stringify(body);
+    const text = this.manners.malformedJson === true ? half(whole) : whole;
+    this.body(status, 'application/json', text, headers);
+  }
+
+  /** A whole body of any type. */
+  body(status: number, type: string, body: string | Buffer, headers: Record<string, string> = {}): void {
+    const length = String(Buffer.byteLength(body));
+    this.begin(status, { 'content-type': type, 'content-length': length, ...headers });
+    this.end(body);
+  }
+
+  /** A whole stream of server-sent events; `named`: with an `event:` line each, as OpenAI's newer endpoints have it. */
+  events(events: readonly StreamEvent[], named: boolean): void {
+    this.beginEvents();
+    const spoilt = this.manners.malformedJson === true ? events.length >> 1 : -1;
+    const lines = events.map((event, at) => {
+      const data = JSON.stringify(event);
+      return `${named ? `event: ${event.type}\n` : ''}data: ${at === spoilt ? half(data) : data}\n\n`;
+    });
+    this.end(lines.join(''));
+  }
+
+  beginEvents(): void {
+    this.begin(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' });
   }
 
   /** Refuses: nothing was used. */
   refuse(error: ProviderError): void {
-    this.booking.inputTokens = this.booking.outputTokens = 0;
+    this.booking.clearTokens();
     const unread = !this.request.complete;
     this.request.resume();
-    this.json(error.status, error.body, { ...error.headers, ...(unread ? { connection: 'close' } : {}) });
+    const headers = { ...error.headers, ...(unread ? { connection: 'close' } : {}) };
+    if (error.page === undefined) this.json(error.status, error.body, headers);
+    else this.body(error.status, 'text/html; charset=utf-8', error.page, headers);
   }
 
   /** Resolves when the text is on its way and the client has kept up; rejects when it is gone. */
   async write(text: string): Promise<void> {
-    if (this.response.write(text)) return;
+    const { malformedJson, trickle } = this.manners;
+    const sent = malformedJson === true && ++this.#writes === 2 ? `${half(text.trimEnd())}\n\n` : text;
+    if (trickle !== undefined) return this.#slowly(Buffer.from(sent));
+    return this.#write(sent);
+  }
+
+  /** Breaks the connection off, after what was written has gone out. */
+  async cut(): Promise<void> {
+    this.booking.cut = true;
+    if (this.response.headersSent && !this.gone.aborted)
+      await new Promise((resolve) => this.response.write('\n', resolve));
+    this.booking.enter();
+    this.request.socket.destroy();
+  }
+
+  #finish(body: string | Buffer): void {
+    this.booking.enter();
+    this.response.end(body);
+  }
+
+  async #cutWithin(body: string | Buffer): Promise<void> {
+    const bytes = Buffer.from(body);
+    await this.#write(bytes.subarray(0, bytes.length >> 1));
+    await this.cut();
+  }
+
+  async #endSlowly(bytes: Buffer): Promise<void> {
+    await this.#slowly(bytes.subarray(0, -1));
+    this.#finish(bytes.subarray(-1));
+  }
+
+  async #slowly(bytes: Buffer): Promise<void> {
+    const { bytes: step, everyMs } = this.manners.trickle!;
+    for (let at = 0; at < bytes.length; at += step) {
+      await this.#write(bytes.subarray(at, at + step));
+      await sleep(everyMs, undefined, { signal: this.gone });
+    }
+  }
+
+  async #write(data: string | Buffer): Promise<void> {
+    if (this.response.write(data)) return;
     await new Promise<void>((resolve, reject) => {
       const drained = () => {
         this.gone.removeEventListener('abort', left);
@@ -80,13 +168,8 @@ export class Exchange {
       if (this.gone.aborted) left();
     });
   }
+}
 
-  /** Breaks the connection off, after what was written has gone out. */
-  async cut(): Promise<void> {
-    this.booking.cut = true;
-    if (this.response.headersSent && !this.gone.aborted)
-      await new Promise((resolve) => this.response.write('\n', resolve));
-    this.booking.enter();
-    this.request.socket.destroy();
-  }
+function half(text: string): string {
+  return text.slice(0, Math.ceil(text.length / 2));
 }

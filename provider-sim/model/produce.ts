@@ -6,15 +6,23 @@ import type { Part, Plan } from './plan.ts';
 
 /** The smallest unit that an answer is sent in. */
 export type Piece =
-  | { readonly kind: 'text'; readonly text: string; readonly tokens: number }
+  | {
+      readonly kind: 'text';
+      readonly text: string;
+      readonly refusal?: boolean | undefined;
+      readonly tokens: number;
+    }
+  | { readonly kind: 'reason'; readonly tokens: number }
   | { readonly kind: 'call'; readonly index: number; readonly name: string; readonly tokens: number }
   | { readonly kind: 'arguments'; readonly index: number; readonly text: string; readonly tokens: number };
 
-export type FinishReason = 'stop' | 'length' | 'tool_calls';
+export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter';
 
 /** An answer in the making: iterate it for its pieces, at their pace; what it has come to can be read at any time. */
 export class Production {
   tokens = 0;
+  /** Those of them that are thought and not said. */
+  reasoningTokens = 0;
   finishReason: FinishReason = 'stop';
   /** True once the plan's spoiler was due: the answer is not complete. */
   spoiled = false;
@@ -42,11 +50,13 @@ export class Production {
         if (this.tokens + piece.tokens > this.#limit) return this.#stopAtLimit();
         await pace.next(piece.tokens, signal);
         this.tokens += piece.tokens;
+        if (piece.kind === 'reason') this.reasoningTokens += piece.tokens;
         yield piece;
       }
       if (part.kind === 'call') calls++;
     }
     if (calls > 0) this.finishReason = 'tool_calls';
+    if (this.#plan.finish !== undefined) this.finishReason = this.#plan.finish;
     if (spoilAfter !== undefined) this.#spoil();
   }
 
@@ -62,7 +72,11 @@ export class Production {
 
 function* piecesOf(part: Exclude<Part, { kind: 'wait' }>, index: number): Generator<Piece> {
   if (part.kind === 'text') {
-    for (const piece of textPieces(part.text)) yield { kind: 'text', ...piece };
+    for (const piece of textPieces(part.text)) yield { kind: 'text', refusal: part.refusal, ...piece };
+    return;
+  }
+  if (part.kind === 'reason') {
+    for (let left = part.tokens; left > 0; left--) yield { kind: 'reason', tokens: 1 };
     return;
   }
   yield { kind: 'call', index, name: part.name, tokens: toolCallOpening(part.name) };

@@ -1,4 +1,4 @@
-import { invalidParameter } from '../provider-error.ts';
+import { scriptMistake } from '../provider-error.ts';
 
 /** What one line of a script says. README.md of this folder documents the language for its users. */
 export type Step =
@@ -10,11 +10,16 @@ export type Step =
   | { readonly verb: 'wait'; readonly ms: number }
   | { readonly verb: 'pace'; readonly perSecond: number }
   | { readonly verb: 'no-usage' }
+  | { readonly verb: 'refuse'; readonly text: string }
+  | { readonly verb: 'finish'; readonly reason: 'length' | 'content_filter' }
+  | { readonly verb: 'reason'; readonly tokens: number }
+  | { readonly verb: 'slow-headers'; readonly ms: number }
+  | { readonly verb: 'trickle'; readonly bytes: number; readonly everyMs: number }
   | Fault;
 
 /** A step that spoils its call: always, or for the first `times` of the requests that reach it. */
 export type Fault = { readonly times: number; readonly afterTokens: number | undefined } & (
-  | { readonly verb: 'cut' }
+  | { readonly verb: 'cut' | 'malformed-json' | 'wrong-type' | 'big-header' }
   | {
       readonly verb: 'fail';
       readonly status: number;
@@ -59,10 +64,38 @@ const VERBS: Record<string, (rest: string) => Line> = {
     const [, name = '', text = ''] = read(rest, /^([\w-]+)(?:\s+(.*))?$/, '@raw-tool NAME TEXT');
     return { steps: [{ verb: 'raw-tool', name, text }], ends: true };
   },
-  wait: (rest) => {
-    const [, amount, unit = ''] = read(rest, /^([\d.]+)\s*(ms|s|m)$/, '@wait 300ms | 3s | 1m');
-    return { steps: [{ verb: 'wait', ms: Number(amount) * { ms: 1, s: 1000, m: 60_000 }[unit]! }] };
+  wait: (rest) => ({ steps: [{ verb: 'wait', ms: duration(rest, '@wait 300ms | 3s | 1m') }] }),
+  'slow-headers': (rest) => ({
+    steps: [{ verb: 'slow-headers', ms: duration(rest, '@slow-headers 300ms | 3s | 1m') }],
+  }),
+  trickle: (rest) => {
+    const [, bytes, every] = read(
+      rest,
+      /^(?:(\d+) bytes?)?(?:(?:^| )every (\d+)\s*ms)?$/,
+      '@trickle [N bytes] [every N ms]',
+    );
+    return {
+      steps: [
+        {
+          verb: 'trickle',
+          bytes: Math.max(1, optional(bytes, Number) ?? 1),
+          everyMs: optional(every, Number) ?? 0,
+        },
+      ],
+    };
   },
+  refuse: (rest) => ({ steps: [{ verb: 'refuse', text: unescaped(rest) }], ends: true }),
+  finish: (rest) => {
+    const [, reason] = read(rest, /^(length|content_filter)$/, '@finish length|content_filter');
+    return { steps: [{ verb: 'finish', reason: reason as 'length' | 'content_filter' }] };
+  },
+  reason: (rest) => {
+    const [, tokens] = read(rest, /^(\d+) tokens?$/, '@reason N tokens');
+    return { steps: [{ verb: 'reason', tokens: bounded(tokens, 200_000) }] };
+  },
+  'malformed-json': (rest) => spoiling('malformed-json', rest),
+  'wrong-type': (rest) => spoiling('wrong-type', rest),
+  'big-header': (rest) => spoiling('big-header', rest),
   pace: (rest) => ({
     steps: [{ verb: 'pace', perSecond: rate(read(rest, /^([\d.]+)\/s$/, '@pace R/s')[1]!) }],
   }),
@@ -129,12 +162,12 @@ function parseLine(verb: string, rest: string): Line[] {
     return Array.from({ length: bounded(times, 1000) }).flatMap(() => parseLine(innerVerb, innerRest));
   }
   const parse = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
-  if (parse === undefined) throw invalidParameter('messages', `Script: there is no step @${verb}.`);
+  if (parse === undefined) throw scriptMistake(`Script: there is no step @${verb}.`);
   return [parse(rest)];
 }
 
 function intoCalls(lines: readonly Line[]): ScriptCall[] {
-  if (lines.length > LONGEST_SCRIPT) throw invalidParameter('messages', 'Script: too many steps.');
+  if (lines.length > LONGEST_SCRIPT) throw scriptMistake('Script: too many steps.');
   const calls: Step[][] = [];
   let ended = true;
   for (const line of lines) {
@@ -147,12 +180,26 @@ function intoCalls(lines: readonly Line[]): ScriptCall[] {
 
 function read(rest: string, form: RegExp, usage: string): RegExpExecArray {
   const found = form.exec(rest);
-  if (found === null) throw invalidParameter('messages', `Script: the form is ${usage}`);
+  if (found === null) throw scriptMistake(`Script: the form is ${usage}`);
   return found;
 }
 
 function say(rest: string): Step {
-  return { verb: 'say', text: rest.replaceAll('\\n', '\n') };
+  return { verb: 'say', text: unescaped(rest) };
+}
+
+function unescaped(rest: string): string {
+  return rest.replaceAll('\\n', '\n');
+}
+
+function duration(rest: string, usage: string): number {
+  const [, amount, unit = ''] = read(rest, /^([\d.]+)\s*(ms|s|m)$/, usage);
+  return Number(amount) * { ms: 1, s: 1000, m: 60_000 }[unit]!;
+}
+
+function spoiling(verb: 'malformed-json' | 'wrong-type' | 'big-header', rest: string): Line {
+  const [, times] = read(rest, /^(?:times (\d+))?$/, `@${verb} [times N]`);
+  return { steps: [{ verb, ...reach(undefined, times) }] };
 }
 
 function tool(rest: string, usage: string): Step {
@@ -160,10 +207,7 @@ function tool(rest: string, usage: string): Step {
   try {
     return { verb: 'tool', name, args: json === '' ? {} : (JSON.parse(json) as unknown) };
   } catch {
-    throw invalidParameter(
-      'messages',
-      `Script: the arguments of @tool ${name} are not JSON (use @raw-tool for such).`,
-    );
+    throw scriptMistake(`Script: the arguments of @tool ${name} are not JSON (use @raw-tool for such).`);
   }
 }
 
@@ -176,14 +220,13 @@ function reach(
 
 function rate(text: string): number {
   const perSecond = Number(text);
-  if (!(perSecond > 0))
-    throw invalidParameter('messages', 'Script: a rate is a number above 0 with /s behind it.');
+  if (!(perSecond > 0)) throw scriptMistake('Script: a rate is a number above 0 with /s behind it.');
   return perSecond;
 }
 
 function bounded(text: string | undefined, most: number): number {
   const value = Number(text);
-  if (value > most) throw invalidParameter('messages', `Script: at most ${most}.`);
+  if (value > most) throw scriptMistake(`Script: at most ${most}.`);
   return value;
 }
 

@@ -1,27 +1,48 @@
-import type { ChatRequest } from '../chat-request.ts';
+import type { Prompt } from '../prompt.ts';
 import {
+  forbidden,
   invalidParameter,
   ProviderError,
   rateLimited,
   serverError,
   unknownModel,
+  webPage,
   wrongKey,
 } from '../provider-error.ts';
 import type { Attempts } from './attempts.ts';
 import { filler } from './filler.ts';
-import type { Part, Plan, Spoiler } from './plan.ts';
+import type { Manners, Part, Plan, Spoiler } from './plan.ts';
 import type { Fault, ScriptCall, Step } from './script.ts';
 import { fillJson, templates } from './templates.ts';
 
 /** What a call of a script does with a request that was sent with this key. */
-export function scriptedPlan(call: ScriptCall, request: ChatRequest, key: string, attempts: Attempts): Plan {
-  const fault = attempts.strike(key, request.messages, call.filter(isFault));
-  const spoiler = fault && spoilerOf(fault, request, key);
-  const steps = spoiler?.afterTokens === undefined && fault ? call.slice(0, call.indexOf(fault)) : call;
+export function scriptedPlan(call: ScriptCall, prompt: Prompt, key: string, attempts: Attempts): Plan {
+  const fault = attempts.strike(key, prompt.messages, call.filter(isFault));
+  const spoiler = fault && spoilerOf(fault, prompt, key);
+  const steps =
+    fault && spoiler && spoiler.afterTokens === undefined ? call.slice(0, call.indexOf(fault)) : call;
   return {
-    parts: joined(partsOf(steps, templates(request, key), key)),
+    parts: thoughtFirst(prompt, joined(partsOf(steps, templates(prompt, key), key))),
     spoiler,
     reportsUsage: !call.some(({ verb }) => verb === 'no-usage'),
+    finish: call.find((step) => step.verb === 'finish')?.reason,
+    manners: mannersOf(call, fault),
+  };
+}
+
+/** Where the script does not say how long the model thinks, the effort that was asked for does. */
+function thoughtFirst({ reasoningTokens = 0 }: Prompt, parts: Part[]): Part[] {
+  if (reasoningTokens === 0 || parts.some(({ kind }) => kind === 'reason')) return parts;
+  return [{ kind: 'reason', tokens: reasoningTokens }, ...parts];
+}
+
+/** How the answer goes over the wire; `fault` is the one that strikes this request. */
+export function mannersOf(call: ScriptCall, fault: Fault | undefined): Manners {
+  return {
+    slowHeadersMs: call.find((step) => step.verb === 'slow-headers')?.ms,
+    trickle: call.find((step) => step.verb === 'trickle'),
+    bigHeader: fault?.verb === 'big-header',
+    malformedJson: fault?.verb === 'malformed-json',
   };
 }
 
@@ -30,6 +51,8 @@ function* partsOf(steps: ScriptCall, fill: (text: string) => string, key: string
   for (const step of steps) {
     if (step.verb === 'pace') perSecond = step.perSecond;
     else if (step.verb === 'say') yield { kind: 'text', text: fill(step.text), perSecond };
+    else if (step.verb === 'refuse') yield { kind: 'text', text: fill(step.text), refusal: true, perSecond };
+    else if (step.verb === 'reason') yield { kind: 'reason', tokens: step.tokens, perSecond };
     else if (step.verb === 'echo-key') yield { kind: 'text', text: key, perSecond };
     else if (step.verb === 'filler')
       yield { kind: 'text', text: filler(step.tokens), perSecond: step.perSecond ?? perSecond };
@@ -48,7 +71,7 @@ function joined(parts: Iterable<Part>): Part[] {
   for (const part of parts) {
     const last = all.at(-1);
     if (part.kind !== 'text') all.push(part);
-    else if (last?.kind === 'text' && last.perSecond === part.perSecond)
+    else if (last?.kind === 'text' && last.perSecond === part.perSecond && last.refusal === part.refusal)
       all[all.length - 1] = { ...last, text: `${last.text}\n${part.text}` };
     else all.push(spoken ? { ...part, text: `\n${part.text}` } : part);
     spoken ||= part.kind === 'text';
@@ -56,18 +79,24 @@ function joined(parts: Iterable<Part>): Part[] {
   return all;
 }
 
-function isFault(step: Step): step is Fault {
-  return step.verb === 'fail' || step.verb === 'cut';
+/** Whether a step can strike; all of these may carry `times`. */
+export function isFault(step: Step): step is Fault {
+  return 'times' in step;
 }
 
-function spoilerOf(fault: Fault, request: ChatRequest, key: string): Spoiler {
+/** What ends the answer before its time; undefined for the faults that leave it whole but for its form. */
+export function spoilerOf(fault: Fault, named: Pick<Prompt, 'model'>, key: string): Spoiler | undefined {
   const { afterTokens } = fault;
-  return fault.verb === 'cut'
-    ? { kind: 'cut', afterTokens }
-    : { kind: 'fail', afterTokens, error: failure(fault, request, key) };
+  if (fault.verb === 'cut') return { kind: 'cut', afterTokens };
+  if (fault.verb === 'fail') return { kind: 'fail', afterTokens, error: failure(fault, named, key) };
+  return fault.verb === 'wrong-type' ? { kind: 'fail', afterTokens, error: webPage() } : undefined;
 }
 
-function failure(fault: Fault & { verb: 'fail' }, { model }: ChatRequest, key: string): ProviderError {
+function failure(
+  fault: Fault & { verb: 'fail' },
+  { model }: Pick<Prompt, 'model'>,
+  key: string,
+): ProviderError {
   const { status, retryAfterSeconds, echoKey } = fault;
   if (status === 401) return wrongKey(key, echoKey);
   const error = byStatus(status, model, retryAfterSeconds);
@@ -78,6 +107,7 @@ function failure(fault: Fault & { verb: 'fail' }, { model }: ChatRequest, key: s
 
 function byStatus(status: number, model: string, retryAfterSeconds: number | undefined): ProviderError {
   if (status === 429) return rateLimited(model, retryAfterSeconds);
+  if (status === 403) return forbidden(model);
   if (status === 404) return unknownModel(model);
   if (status === 400) return invalidParameter(null, 'The script asked for this error.');
   if (status >= 500) return serverError(status, retryAfterSeconds);

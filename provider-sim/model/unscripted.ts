@@ -1,9 +1,13 @@
 import { basename } from 'node:path';
-import type { ChatMessage, ChatRequest } from '../chat-request.ts';
+import type { ChatMessage, Tool } from '../chat-request.ts';
+import { describeImage } from '../image-facts.ts';
+import type { Prompt } from '../prompt.ts';
 import { givenFiles } from './given-files.ts';
 import { readTool, shellTool, type OfferedTool } from './offered-tools.ts';
+import { imagesIn } from './images-in.ts';
 import type { Part, Plan } from './plan.ts';
 import { newestUserText, toolResults } from './position.ts';
+import { valueFor } from './schema-value.ts';
 import { countsInWords, countText, parseWc, wantedCounts, wcCommand, type Wanted } from './word-count.ts';
 
 const WHAT_I_AM =
@@ -19,19 +23,33 @@ interface Errand {
 }
 
 /** What the simulated model does without a script: a plain request that it understands, by a tool that it is offered; else it says what it is. */
-export function unscriptedPlan(request: ChatRequest): Plan {
-  const errand = request.tool_choice === 'none' ? undefined : errandOf(request);
-  const results = toolResults(request.messages);
-  return { parts: [nextPart(errand, results)], reportsUsage: true };
+export function unscriptedPlan(prompt: Prompt): Plan {
+  const errand = prompt.tool_choice === 'none' ? undefined : errandOf(prompt);
+  const next = inFormat(prompt, nextPart(prompt, errand, toolResults(prompt.messages)));
+  const { reasoningTokens: tokens = 0 } = prompt;
+  return { parts: tokens > 0 ? [{ kind: 'reason', tokens }, next] : [next], reportsUsage: true };
 }
 
-function nextPart(errand: Errand | undefined, results: readonly string[]): Part {
-  if (errand === undefined) return say(results.length > 0 ? 'Done.' : WHAT_I_AM);
+/** A text in the form that was asked for. */
+function inFormat({ format }: Prompt, part: Part): Part {
+  if (part.kind !== 'text' || format === undefined || format.type === 'text') return part;
+  const value = format.type === 'json_object' ? { answer: part.text } : valueFor(format.schema, part.text);
+  return say(JSON.stringify(value));
+}
+
+function nextPart(prompt: Prompt, errand: Errand | undefined, results: readonly string[]): Part {
+  if (errand === undefined) return say(results.length > 0 ? 'Done.' : withoutErrand(prompt));
   if (results.length > 0) return say(errand.report(results.map(plainOutput).join('\n')));
   return { kind: 'call', name: errand.tool.name, args: errand.tool.arguments(errand.value) };
 }
 
-function errandOf({ messages, tools }: ChatRequest): Errand | undefined {
+function withoutErrand({ messages }: Prompt): string {
+  const images = imagesIn(messages).map(describeImage);
+  if (images.length === 0) return WHAT_I_AM;
+  return `I see ${images.length === 1 ? 'one image' : `${images.length} images`}: ${images.join('; ')}.`;
+}
+
+function errandOf({ messages, tools }: Prompt): Errand | undefined {
   const text = newestUserText(messages);
   const shell = shellTool(tools ?? []);
   const wanted = wantedCounts(text);
@@ -62,7 +80,7 @@ function countByShell(tool: OfferedTool, messages: readonly ChatMessage[], wante
 }
 
 function countByReading(
-  tools: ChatRequest['tools'] & object,
+  tools: readonly Tool[],
   messages: readonly ChatMessage[],
   wanted: Wanted,
 ): Errand | undefined {

@@ -19,6 +19,7 @@ export type Action =
   | 'tasks.read'
   | 'tasks.cancel'
   | 'usage.read'
+  | 'webhooks.secret'
   | 'system.read';
 
 export interface Decision {

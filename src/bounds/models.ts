@@ -43,6 +43,8 @@ const chat = (contextTokens: number, maxOutputTokens: number, imageTokens: numbe
 
 /** By name, longest prefix first within a family: `gpt-4o-mini-2024-07-18` is found by `gpt-4o-mini`. */
 const FAMILIES: readonly (readonly [prefix: string, facts: ModelFacts])[] = [
+  ['gpt-5.6', openai(1_050_000, 128_000, PATCHES_ORIGINAL)],
+  ['gpt-5.5', openai(1_050_000, 128_000, PATCHES_ORIGINAL)],
   ['gpt-5.4-mini', openai(400_000, 128_000, PATCHES_ORIGINAL)],
   ['gpt-5.4-nano', openai(400_000, 128_000, PATCHES_ORIGINAL)],
   ['gpt-5.4', openai(1_050_000, 128_000, PATCHES_ORIGINAL)],

@@ -1,15 +1,21 @@
 import { choicesOf } from './bound-of-call.ts';
 import type { ModelFacts } from './models.ts';
-import { record } from './refused-fields.ts';
+import { record, type Request } from './request-parts.ts';
+
+/** What limits the output of a call whose agent set no limit of its own. */
+export interface OutputCaps {
+  readonly tokensPerMinute?: number | undefined;
+  /** The Claw's own limit of one call. */
+  readonly maxOutputTokens?: number | undefined;
+}
 
 /**
- * The request with an output limit where the agent set none: the smaller of the model's own and a quarter of the cap, for
- * all choices together, so that a call without a limit does not hold the whole minute. A stream is asked to report its
+ * The chat completion with an output limit where the agent set none. A stream is asked to report its
  * usage. Nothing else is changed, and a limit that the agent set stands. Error: `meter_request_invalid` {field}.
  */
 export function withOutputLimit(
-  parsed: Readonly<Record<string, unknown>>,
-  caps: { readonly tokensPerMinute?: number | undefined },
+  parsed: Request,
+  caps: OutputCaps,
   model: ModelFacts,
 ): Record<string, unknown> {
   const { max_tokens: older, max_completion_tokens: newer, ...rest } = parsed;
@@ -18,7 +24,9 @@ export function withOutputLimit(
     ...((newer ?? undefined) !== undefined && { max_completion_tokens: newer }),
   };
   const limited =
-    Object.keys(limits).length > 0 ? limits : { [model.outputField]: defaultLimit(parsed, caps, model) };
+    Object.keys(limits).length > 0
+      ? limits
+      : { [model.outputField]: defaultLimit(caps, model, choicesOf(parsed)) };
   return {
     ...rest,
     ...limited,
@@ -26,13 +34,14 @@ export function withOutputLimit(
   };
 }
 
-function defaultLimit(
-  parsed: Readonly<Record<string, unknown>>,
-  caps: { readonly tokensPerMinute?: number | undefined },
-  model: ModelFacts,
-): number {
-  const quarter = caps.tokensPerMinute === undefined ? Number.POSITIVE_INFINITY : caps.tokensPerMinute / 4;
-  return Math.max(1, Math.min(model.maxOutputTokens, Math.floor(quarter / choicesOf(parsed))));
+/**
+ * The smallest of the model's limit, the Claw's, and a quarter of the cap for all choices together, so that a call without a limit does not hold the
+ * whole minute.
+ */
+export function defaultLimit(caps: OutputCaps, model: ModelFacts, choices = 1): number {
+  const quarter = (caps.tokensPerMinute ?? Number.POSITIVE_INFINITY) / 4 / choices;
+  const own = caps.maxOutputTokens ?? Number.POSITIVE_INFINITY;
+  return Math.max(1, Math.floor(Math.min(model.maxOutputTokens, own, quarter)));
 }
 
 const withUsage = (options: unknown): Record<string, unknown> => ({

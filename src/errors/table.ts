@@ -261,18 +261,23 @@ export const ERRORS = {
     verdict: 'final',
   },
   meter_call_refused: {
-    message: 'The meter lets only chat completions and models pass.',
+    message: 'The meter does not let this call pass.',
     status: 403,
     verdict: 'final',
   },
-  meter_model_refused: { message: 'This Claw may use its own model only.', status: 403, verdict: 'final' },
+  meter_model_refused: { message: 'This Claw may use its own models only.', status: 403, verdict: 'final' },
+  meter_file_unknown: {
+    message: 'This task has not made a file of that id: only its own files are here.',
+    status: 404,
+    verdict: 'final',
+  },
   meter_request_invalid: {
-    message: 'The request is not valid JSON of the expected form.',
+    message: 'The request is not valid, or not of the expected form.',
     status: 400,
     verdict: 'final',
   },
   meter_unbounded: {
-    message: 'The input of this call cannot be bounded, so it is refused.',
+    message: 'What this call costs cannot be bounded, so it is refused.',
     status: 400,
     verdict: 'final',
   },
@@ -343,6 +348,17 @@ export const ERRORS = {
     status: 422,
     verdict: 'final',
   },
+  // webhooks
+  webhook_unanswered: {
+    message: 'The receiver of the webhook did not answer in time.',
+    status: 504,
+    verdict: 'retryable',
+  },
+  webhook_unreachable: {
+    message: 'The receiver of the webhook could not be reached, or its certificate is not valid.',
+    status: 502,
+    verdict: 'retryable',
+  },
   // storage
   store_unavailable: { message: 'The database does not answer.', status: 503, verdict: 'retryable' },
   store_locked: {
@@ -354,6 +370,21 @@ export const ERRORS = {
   usage_invalid: {
     message: 'The command line is not valid: --help shows what it takes.',
     status: 400,
+    verdict: 'final',
+  },
+  claw_file_invalid: {
+    message: 'What describes the Claws is not valid, so nothing was changed: each line says where and why.',
+    status: 400,
+    verdict: 'final',
+  },
+  output_exists: {
+    message: 'Files of those names are there already: choose another folder, or overwrite them with --force.',
+    status: 409,
+    verdict: 'final',
+  },
+  output_unsafe: {
+    message: 'A file would be written outside of the folder, or through a link in it: nothing was written there.',
+    status: 422,
     verdict: 'final',
   },
   server_unreachable: {

@@ -415,11 +415,22 @@ export const deliveryView = z.strictObject({
   url: z.string(),
   state: z.enum(['waiting', 'delivered', 'failed']),
   attempts: z.int(),
+  /** The HTTP status that came last; null where none came. */
   lastStatus: z.int().nullable(),
+  /** Why the last attempt failed: a code of the table, where it was not a status. */
+  lastError: z.string().nullable().optional(),
   nextAt: time.nullable(),
   createdAt: time,
 });
 export type DeliveryView = z.infer<typeof deliveryView>;
+
+export const deliveryList = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().optional(),
+});
+
+/** GET /tasks/:id/events (Server-Sent Events); the header Last-Event-ID goes before it. */
+export const taskEventsQuery = z.strictObject({ after: z.coerce.number().int().min(0).optional() });
 
 export const page = <T extends z.ZodType>(item: T) =>
   z.strictObject({ items: z.array(item), nextCursor: z.string().nullable() });
@@ -507,3 +518,20 @@ export const statusReply = z.strictObject({
   ),
 });
 export type StatusReply = z.infer<typeof statusReply>;
+
+// ---- doctor: GET /api/v1/doctor?cage=false
+/** `cage=false` leaves out the proof of a cage, which takes a second. */
+export const doctorQuery = z.strictObject({ cage: z.enum(['true', 'false']).default('true') });
+export const doctorCheck = z.strictObject({
+  name: z.string(),
+  ok: z.boolean(),
+  /** What was found, in a few words. */
+  found: z.string().optional(),
+  /** Where it is not ok: why, and what to do. */
+  reason: z.string().optional(),
+  remedy: z.string().optional(),
+  ms: z.int(),
+});
+export type DoctorCheck = z.infer<typeof doctorCheck>;
+export const doctorReply = z.strictObject({ ok: z.boolean(), checks: z.array(doctorCheck) });
+export type DoctorReply = z.infer<typeof doctorReply>;

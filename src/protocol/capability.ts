@@ -19,8 +19,8 @@ export const capabilityClaims = z.strictObject({
   install: z.string(),
   /** The cage it speaks for; a controller's names the cage that it may attach to. */
   cage: z.string(),
-  /** `link`: the warden offers its link; `controller`: attaches to it; `meter`, `agent`: tunnels to `targets`. */
-  role: z.enum(['link', 'controller', 'meter', 'agent']),
+  /** `link`: the warden offers its link; `controller`: attaches to it; `meter`, `agent`, `webhook` (the service's own deliveries): tunnels to `targets`. */
+  role: z.enum(['link', 'controller', 'meter', 'agent', 'webhook']),
   targets: z.array(capabilityTarget),
   organisation: z.string(),
   claw: z.string(),
@@ -52,9 +52,12 @@ export function verifyCapability(
   return claims;
 }
 
+/** Beyond the longest egress list: 200 entries of 300 characters. */
+export const CAPABILITY_LIMIT = 128 * 1024;
+
 function readSigned(token: string, publicKey: KeyObject): CapabilityClaims {
   const [payload, signature, ...rest] = token.split('.');
-  if (!payload || !signature || rest.length > 0 || token.length > 16_384)
+  if (!payload || !signature || rest.length > 0 || token.length > CAPABILITY_LIMIT)
     throw new CodedError('gate_capability_invalid');
   const bytes = Buffer.from(payload, 'base64url');
   if (!verify(null, bytes, publicKey, Buffer.from(signature, 'base64url')))

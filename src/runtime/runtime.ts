@@ -17,6 +17,13 @@ export interface Runtime {
   gateAlive(signal?: AbortSignal): Promise<boolean>;
 
   /**
+   * The reference of an image for `CageSpec.image` in which the cage's own files are laid over `image`, a reference as its owner wrote it. An image that is not on the engine is
+   * pulled where a registry has it. Made once for each pair of image and version of ours, and found again after that; several callers at once make it once. What `image` says of entry
+   * point, user, volumes and the like does not count; its environment reaches the agent and nothing else. `agent_image_unusable` with a `reason`.
+   */
+  layOver(image: string, signal?: AbortSignal): Promise<string>;
+
+  /**
    * Creates and starts the cage named by `spec.cageId`, gives it `bootstrap` on stdin once and closes stdin. Idempotent by name: where
    * the cage exists already it is returned as it is, `created: false`, and its stdin is not touched. `cage_foreign` where a container
    * of that name is not of this installation.
@@ -59,6 +66,7 @@ export interface CageSpec {
   readonly resources: CageResources;
 }
 
+/** What lies in `/work` and `/tmp` is memory, and counts against `memoryBytes` as it fills. */
 export interface CageResources {
   readonly memoryBytes: number;
   readonly cpus: number;

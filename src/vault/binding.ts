@@ -3,12 +3,22 @@
  * binding that it was sealed under, so it cannot be moved to another tenant, purpose, key or version.
  */
 export interface Binding {
-  readonly kind: 'key' | 'link' | 'input' | 'result';
+  readonly kind: 'key' | 'link' | 'webhook' | 'input' | 'result' | 'file';
   readonly organisation: string;
   /** The key's, cage's or task's id. */
   readonly id: string;
   readonly provider?: string;
   readonly version?: number;
+  /** Of a piece of a file only: which one. */
+  readonly piece?: FilePieceBinding;
+}
+
+/** Which piece of which file of which attempt, and whether the file ends with it: so that none can take another's place. */
+export interface FilePieceBinding {
+  readonly path: string;
+  readonly epoch: number;
+  readonly piece: number;
+  readonly last: boolean;
 }
 
 /** A provider key: `version` grows by one with each rotation of the key. */
@@ -20,10 +30,14 @@ export interface KeyBinding {
 }
 
 /** What waits for or comes out of a task. */
-export interface ContentBinding {
+export type ContentBinding = {
   readonly organisation: string;
   readonly task: string;
-  readonly kind: 'input' | 'result';
+} & ({ readonly kind: 'input' | 'result' } | ({ readonly kind: 'file' } & FilePieceBinding));
+
+/** What signs the webhooks of an organisation. */
+export interface WebhookBinding {
+  readonly organisation: string;
 }
 
 /** A cage's link secret. */
@@ -34,11 +48,14 @@ export interface LinkBinding {
 
 /**
  * One unambiguous form: every field in a fixed order, each preceded by the four bytes (big-endian) of its UTF-8 length, so that no
- * two bindings share their bytes.
+ * two bindings share their bytes. Those of a piece of a file come behind the others.
  */
 export function canonical(purpose: string, binding: Binding): Buffer {
-  const { kind, organisation, id, provider = '', version } = binding;
-  const fields = [purpose, kind, organisation, id, provider, version === undefined ? '' : String(version)];
+  const { kind, organisation, id, provider = '', version, piece } = binding;
+  const fields = [
+    ...[purpose, kind, organisation, id, provider, version === undefined ? '' : String(version)],
+    ...(piece === undefined ? [] : [piece.path, piece.epoch, piece.piece, piece.last].map(String)),
+  ];
   return Buffer.concat(
     fields.flatMap((field) => {
       const bytes = Buffer.from(field, 'utf8');

@@ -1,6 +1,6 @@
 import { CodedError } from '#errors/coded-error.ts';
 import { Secret } from '#secret/secret.ts';
-import type { Binding, ContentBinding, KeyBinding, LinkBinding } from './binding.ts';
+import type { Binding, ContentBinding, KeyBinding, LinkBinding, WebhookBinding } from './binding.ts';
 import { openRecord, readHeader, rewrapRecord, sealRecord, type WrappingKey } from './envelope.ts';
 import type { KekProvider } from './keks.ts';
 import type { ShreddingKeys } from './shredding-keys.ts';
@@ -13,11 +13,17 @@ const ofKey = ({ organisation, keyId, provider, version }: KeyBinding): Binding 
   version,
 });
 const ofLink = ({ organisation, cage }: LinkBinding): Binding => ({ kind: 'link', organisation, id: cage });
-const ofContent = ({ organisation, task, kind }: ContentBinding): Binding => ({
-  kind,
+const ofWebhook = ({ organisation }: WebhookBinding): Binding => ({
+  kind: 'webhook',
   organisation,
-  id: task,
+  id: organisation,
 });
+const ofContent = (binding: ContentBinding): Binding => {
+  const { organisation, task, kind } = binding;
+  if (kind !== 'file') return { kind, organisation, id: task };
+  const { path, epoch, piece, last } = binding;
+  return { kind, organisation, id: task, piece: { path, epoch, piece, last } };
+};
 
 /**
  * Where keys and content are enveloped and opened. Provider keys and link secrets are wrapped by a key-encryption key,
@@ -62,8 +68,20 @@ export class Vault {
     return this.#rewrap(ofLink(binding), record);
   }
 
+  async sealWebhook(binding: WebhookBinding, secret: Secret): Promise<Buffer> {
+    return sealRecord(await this.#currentKek(), ofWebhook(binding), secret.expose());
+  }
+
+  async openWebhook(binding: WebhookBinding, record: Buffer): Promise<Secret> {
+    return new Secret(await openRecord(await this.#kekOf(record), ofWebhook(binding), record));
+  }
+
+  async rewrapWebhook(binding: WebhookBinding, record: Buffer): Promise<Buffer> {
+    return this.#rewrap(ofWebhook(binding), record);
+  }
+
   /**
-   * An input makes its task's shredding key; a result is sealed under the same one, so once the task is shredded it
+   * An input makes its task's shredding key; a result and files are sealed under the same one, so once the task is shredded it
    * throws `vault_shredded` and is kept nowhere.
    */
   async sealContent(binding: ContentBinding, plaintext: Secret | Buffer): Promise<Buffer> {
@@ -84,7 +102,7 @@ export class Vault {
     );
   }
 
-  /** Destroys the key of a task's input and result, and with it every copy of both. May be repeated. */
+  /** Destroys the key of a task's input, result and files, and with it every copy of them. May be repeated. */
   async shred(task: string): Promise<void> {
     await this.#shredding.destroy(task);
   }

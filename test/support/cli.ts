@@ -27,10 +27,12 @@ export class TestTerminal implements Terminal {
   readonly #written = { stdout: '', stderr: '' };
   readonly #interrupts = new Set<() => void>();
   readonly #tty: boolean;
+  readonly #columns: number;
   readonly rawModes: boolean[] = [];
 
-  constructor(options: { env?: Record<string, string | undefined>; tty?: boolean } = {}) {
+  constructor(options: { env?: Record<string, string | undefined>; tty?: boolean; columns?: number } = {}) {
     this.env = options.env ?? {};
+    this.#columns = options.columns ?? 80;
     this.#tty = options.tty ?? false;
     if (!this.#tty) return;
     this.stdin.isTTY = true;
@@ -38,11 +40,11 @@ export class TestTerminal implements Terminal {
   }
 
   get stdout() {
-    return { isTTY: this.#tty, columns: 80, write: (text: string) => void (this.#written.stdout += text) };
+    return { isTTY: this.#tty, columns: this.#columns, write: (text: string) => void (this.#written.stdout += text) };
   }
 
   get stderr() {
-    return { isTTY: this.#tty, columns: 80, write: (text: string) => void (this.#written.stderr += text) };
+    return { isTTY: this.#tty, columns: this.#columns, write: (text: string) => void (this.#written.stderr += text) };
   }
 
   get written(): { readonly stdout: string; readonly stderr: string } {
@@ -82,7 +84,7 @@ export function homeOf(path: string, service: { url: string; token: string; pid?
 /** Starts a command line in this process; `ended` is its outcome, `terminal` what it sees meanwhile. */
 export function startCli(
   argv: readonly string[],
-  options: { env: Record<string, string | undefined>; stdin?: string; tty?: boolean },
+  options: { env: Record<string, string | undefined>; stdin?: string; tty?: boolean; columns?: number },
 ) {
   const terminal = new TestTerminal(options);
   if (options.stdin !== undefined) terminal.stdin.end(options.stdin);
@@ -96,7 +98,7 @@ export function startCli(
 /** Runs a command line in this process to its end. */
 export function cli(
   argv: readonly string[],
-  options: { env: Record<string, string | undefined>; stdin?: string; tty?: boolean },
+  options: { env: Record<string, string | undefined>; stdin?: string; tty?: boolean; columns?: number },
 ): Promise<Ran> {
   return startCli(argv, options).ended;
 }

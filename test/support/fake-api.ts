@@ -2,25 +2,38 @@ import helmet from '@fastify/helmet';
 import websocket from '@fastify/websocket';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { WebSocket } from 'ws';
+import type { z } from 'zod';
 import { CodedError } from '#errors/coded-error.ts';
 import { ERRORS, type ErrorCode } from '#errors/table.ts';
 import {
-  clawDefaults,
+  batchLine,
   clawCreate,
+  clawDefaults,
+  clawPatch,
+  functionResult,
   keyCreate,
   keyRotate,
   taskCreate,
+  usageReportQuery,
+  type BatchResult,
+  type BatchView,
   type ClawView,
+  type DeliveryView,
+  type DoctorReply,
+  type FunctionCall,
+  type FunctionResult,
   type KeyView,
   type StatusReply,
   type TaskReply,
   type TaskView,
+  type UsageRow,
   type UsageView,
 } from '#protocol/api.ts';
 import { statusPage } from '../../orchestrator/http/status-page.ts';
 import { clientMessage, type ServerMessage, type TaskEvent } from '#protocol/live.ts';
 
 const NOW = '2026-01-02T03:04:05.000Z';
+const IN_A_WHILE = '2100-01-01T00:00:00.000Z';
 export const TOKEN = 'clw_test-token-for-the-command-line';
 
 export const NOTHING_USED: UsageView = {
@@ -40,11 +53,15 @@ export const SOME_USED: UsageView = {
   totalTokens: 123,
 };
 
+type TaskBody = Pick<z.output<typeof taskCreate>, 'text' | 'files'> & Partial<z.output<typeof taskCreate>>;
+
 interface FakeTask {
   reply: TaskReply;
   answer: string | null;
-  readonly body: { text: string; files: { name: string; data: string }[]; timeoutMs?: number | undefined };
+  readonly body: TaskBody;
   readonly events: TaskEvent[];
+  readonly files: Map<string, string>;
+  readonly calls: FunctionCall[];
 }
 
 /** What a test makes of a task that was created: by default it succeeds with its own text as the answer. */
@@ -53,6 +70,11 @@ export type Script = (task: ScriptedTask) => void | Promise<void>;
 export interface ScriptedTask {
   readonly id: string;
   readonly text: string;
+  readonly body: TaskBody;
+  /** Leaves a file in /work/out. */
+  leave(path: string, content: string): void;
+  /** Calls a function of the caller's; its result comes from whoever answers. */
+  call(name: string, args: string): Promise<FunctionResult>;
   emit(event: TaskEvent): void;
   state(state: TaskView['state'], waiting?: string): void;
   end(state: TaskView['state'], outcome?: { answer?: string; error?: ErrorCode }): void;
@@ -73,6 +95,17 @@ export class FakeApi {
   readonly secrets = new Map<string, string>();
   readonly claws = new Map<string, ClawView>();
   readonly tasks = new Map<string, FakeTask>();
+  readonly models = new Map<string, string[]>();
+  readonly batches = new Map<string, { view: BatchView; results: BatchResult[] }>();
+  readonly deliveries: DeliveryView[] = [];
+  /** What was changed in Claws, in order. */
+  readonly patches: object[] = [];
+  usage: UsageRow[] = [];
+  readonly usageQueries: Record<string, string>[] = [];
+  doctor: DoctorReply = { ok: true, checks: [{ name: 'engine', ok: true, found: 'docker, 0 cages', ms: 3 }] };
+  webhookSecret = 'whsec_Zmlyc3Q=';
+  /** How a batch ends, when it is asked about for the second time. */
+  endBatch: (view: BatchView) => BatchView['states'] = ({ total }) => ({ succeeded: total });
   readonly seen: { method: string; path: string; idempotencyKey?: string | undefined }[] = [];
   parts: StatusReply['parts'] = { store: { ok: true }, redis: { ok: true } };
   cages: StatusReply['cages'] = [];
@@ -85,6 +118,8 @@ export class FakeApi {
   /** The next task is created, and the connection then breaks before the answer. */
   loseNextAnswer = false;
   readonly #created = new Map<string, string>();
+  readonly #answers = new Map<string, (result: FunctionResult) => void>();
+  #calls = 0;
   #app: FastifyInstance | undefined;
   #port = 0;
   readonly #watchers = new Map<string, Set<WebSocket>>();
@@ -134,18 +169,32 @@ export class FakeApi {
     return this.#watchers.get(id)?.size ?? 0;
   }
 
-  addClaw(name: string, state: ClawView['state'] = 'deployed'): void {
+  addClaw(name: string, state: ClawView['state'] = 'deployed', fields: Partial<ClawView> = {}): void {
     this.claws.set(name, {
       id: `claw_${name}`,
       name,
-      ...clawDefaults.parse({ model: 'sim-1', key: 'demo', requestsPerMinute: 30, tokensPerMinute: 60_000 }),
+      ...clawDefaults.parse({ model: 'sim-1', key: 'demo', requestsPerMinute: 30, tokensPerMinute: 60_000, ...fields }),
       state,
       createdAt: NOW,
       updatedAt: NOW,
     });
   }
 
-  addTask(body: FakeTask['body'] & { claw: string }): ScriptedTask {
+  addKey(name: string): void {
+    this.keys.set(name, {
+      id: `key_${name}`,
+      name,
+      provider: 'openai',
+      baseUrl: 'https://api.openai.com/v1',
+      masked: 'sk-…cdef',
+      version: 1,
+      state: 'active',
+      verifiedAt: NOW,
+      createdAt: NOW,
+    });
+  }
+
+  addTask(body: TaskBody & { claw: string }): ScriptedTask {
     const id = `task_${this.tasks.size + 1}`;
     const view: TaskView = {
       id,
@@ -162,7 +211,7 @@ export class FakeApi {
       startedAt: null,
       endedAt: null,
     };
-    const task: FakeTask = { reply: { task: view, usage: NOTHING_USED }, answer: null, body, events: [] };
+    const task: FakeTask = { reply: { task: view, usage: NOTHING_USED }, answer: null, body, events: [], files: new Map(), calls: [] };
     this.tasks.set(id, task);
     return this.#scripted(id, task);
   }
@@ -178,7 +227,17 @@ export class FakeApi {
     return {
       id,
       text: task.body.text,
+      body: task.body,
       emit,
+      leave: (path, content) => void task.files.set(path, content),
+      call: (name, args) => {
+        const call = { id: `call_${++this.#calls}`, task: id, name, arguments: args, askedAt: NOW, deadline: IN_A_WHILE };
+        task.calls.push(call);
+        const answered = Promise.withResolvers<FunctionResult>();
+        this.#answers.set(call.id, answered.resolve);
+        emit({ kind: 'function_call', call });
+        return answered.promise;
+      },
       state: (state, waiting) => {
         change({ state, waiting: waiting ?? null });
         emit({ kind: 'state', task: task.reply.task });
@@ -301,6 +360,13 @@ export class FakeApi {
       this.claws.set(claw.name, view);
       return reply.status(201).send(view);
     });
+    app.patch<Named>('/api/v1/claws/:name', async ({ params, body }) => {
+      const change = clawPatch.parse(body);
+      const claw = { ...found(this.claws.get(params.name)), ...change } as ClawView;
+      this.patches.push(change);
+      this.claws.set(params.name, claw);
+      return claw;
+    });
     app.get<Named>('/api/v1/claws/:name', async ({ params }) => found(this.claws.get(params.name)));
     for (const [verb, state] of [
       ['deploy', 'deployed'],
@@ -349,14 +415,90 @@ export class FakeApi {
     app.get<WithId>('/api/v1/tasks/:id', async ({ params }) => found(this.tasks.get(params.id)).reply);
     app.get<WithId>('/api/v1/tasks/:id/result', async ({ params }) => {
       const { reply, answer } = found(this.tasks.get(params.id));
-      return { ...reply, answer };
+      return { ...reply, answer, files: this.#filesOf(params.id) };
     });
+    app.get<WithId>('/api/v1/tasks/:id/files', async ({ params }) => {
+      found(this.tasks.get(params.id));
+      return { items: this.#filesOf(params.id), nextCursor: null };
+    });
+    app.get<{ Params: { id: string; '*': string } }>('/api/v1/tasks/:id/files/*', async ({ params }, reply) =>
+      reply.type('application/octet-stream').send(Buffer.from(found(this.tasks.get(params.id)?.files.get(params['*'])))),
+    );
+    app.get<WithId>('/api/v1/tasks/:id/calls', async ({ params }) => ({
+      items: found(this.tasks.get(params.id)).calls.filter(({ id }) => this.#answers.has(id)),
+      nextCursor: null,
+    }));
+    app.post<{ Params: { id: string; call: string } }>('/api/v1/tasks/:id/calls/:call', async ({ params, body }) => {
+      const call = found(found(this.tasks.get(params.id)).calls.find(({ id }) => id === params.call));
+      const answer = this.#answers.get(call.id);
+      if (!answer) throw new CodedError('function_call_answered');
+      this.#answers.delete(call.id);
+      answer(functionResult.parse(body));
+      return { task: params.id, call: params.call };
+    });
+    app.get<WithId>('/api/v1/tasks/:id/deliveries', async ({ params }) => ({
+      items: this.deliveries.filter(({ task }) => task === params.id),
+      nextCursor: null,
+    }));
+    this.#batchRoutes(app, found);
+    app.get('/api/v1/webhooks/secret', async () => ({ secret: this.webhookSecret }));
+    app.post('/api/v1/webhooks/secret/rotate', async () => ({ secret: (this.webhookSecret = 'whsec_c2Vjb25k') }));
+    app.get('/api/v1/usage', async ({ query }) => {
+      const { timeZone } = usageReportQuery.parse(query);
+      this.usageQueries.push(query as Record<string, string>);
+      return { since: NOW, until: NOW, timeZone, items: this.usage, total: SOME_USED, nextCursor: null };
+    });
+    app.get('/api/v1/doctor', async () => this.doctor);
+    app.get<Named>('/api/v1/keys/:name/models', async ({ params }) => ({
+      key: found(this.keys.get(params.name)).name,
+      models: this.models.get(params.name) ?? [],
+      askedAt: NOW,
+    }));
     app.post<WithId>('/api/v1/tasks/:id/cancel', async ({ params }) => {
       const task = found(this.tasks.get(params.id));
       this.onCancel(this.#scripted(params.id, task));
       return task.reply;
     });
     app.get('/api/v1/events', { websocket: true }, (socket) => this.#watch(socket));
+  }
+
+  #filesOf(id: string): { path: string; bytes: number }[] {
+    return [...(this.tasks.get(id)?.files ?? [])].map(([path, content]) => ({ path, bytes: Buffer.byteLength(content) }));
+  }
+
+  #batchRoutes(app: FastifyInstance, found: <T>(item: T | undefined) => T): void {
+    type WithId = { Params: { id: string } };
+    app.addContentTypeParser('application/x-ndjson', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+    app.post<{ Params: { name: string }; Body: string }>('/api/v1/claws/:name/batches', async ({ params, body }, reply) => {
+      const lines = body.split('\n').filter((line) => line.trim() !== '');
+      const tasks = lines.map((line) => batchLine.parse(JSON.parse(line)));
+      const id = `batch_${this.batches.size + 1}`;
+      const view: BatchView = { id, claw: params.name, total: tasks.length, states: { queued: tasks.length }, done: false, createdAt: NOW };
+      const results = tasks.map(({ text, ref }, index) => ({
+        task: `task_b${index}`,
+        ref: ref ?? null,
+        state: 'succeeded' as const,
+        answer: text,
+      }));
+      this.batches.set(id, { view, results });
+      return reply.status(202).send({ batch: view, usage: NOTHING_USED });
+    });
+    app.get('/api/v1/batches', async () => ({ items: [...this.batches.values()].map(({ view }) => view), nextCursor: null }));
+    app.get<WithId>('/api/v1/batches/:id', async ({ params }) => {
+      const batch = found(this.batches.get(params.id));
+      const reply = { batch: batch.view, usage: SOME_USED };
+      batch.view = { ...batch.view, states: this.endBatch(batch.view), done: true };
+      return reply;
+    });
+    app.post<WithId>('/api/v1/batches/:id/cancel', async ({ params }) => {
+      const batch = found(this.batches.get(params.id));
+      batch.view = { ...batch.view, states: { cancelled: batch.view.total }, done: true };
+      return { batch: batch.view, usage: NOTHING_USED };
+    });
+    app.get<WithId>('/api/v1/batches/:id/results', async ({ params }, reply) => {
+      const { results } = found(this.batches.get(params.id));
+      return reply.type('application/x-ndjson').send(results.map((one) => `${JSON.stringify(one)}\n`).join(''));
+    });
   }
 
   #watch(socket: WebSocket): void {

@@ -5,7 +5,7 @@ import { ControllerSession } from '#protocol/link-controller.ts';
 import type { FromCage, ToCage } from '#protocol/link-messages.ts';
 
 /** Bytes on the way in one direction; frames are known, so that whole ones can be repeated. */
-class Way {
+export class Way {
   #pending: Buffer[] = [];
   #written: Buffer[] = [];
   #intoFrame = 0;
@@ -186,7 +186,7 @@ export class LinkSimulation {
   }
 }
 
-const transport = (way: Way) => ({
+export const transport = (way: Way) => ({
   write: (bytes: Uint8Array) => way.write(bytes),
   pause: () => undefined,
   resume: () => undefined,
@@ -194,4 +194,4 @@ const transport = (way: Way) => ({
 });
 
 /** Promises that are resolved have run their course. */
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,6 +1,7 @@
 import { Books, type Call } from '../../provider-sim/books.ts';
 import { issueServerCertificate, LOCAL_NAMES, makeAuthority } from '../../provider-sim/certificates.ts';
 import { makeKey } from '../../provider-sim/keys.ts';
+import type { Limits } from '../../provider-sim/key-limits.ts';
 import { startProviderSim } from '../../provider-sim/provider.ts';
 
 export interface TestProviderOptions {
@@ -9,6 +10,8 @@ export interface TestProviderOptions {
   /** The key that is let in, for instance a canary to be searched for afterwards; one is made otherwise. */
   readonly key?: string;
   readonly models?: readonly string[];
+  /** What every key may do in a minute. */
+  readonly limits?: Limits;
   /** http without TLS. */
   readonly plain?: boolean;
   readonly port?: number;
@@ -29,7 +32,7 @@ export interface TestProvider extends AsyncDisposable {
 
 /** Starts the simulated provider in this process, on a free port, with a CA of its own and books in memory. */
 export async function startTestProvider(options: TestProviderOptions = {}): Promise<TestProvider> {
-  const { hosts = [], key = makeKey(), models, plain = false, port = 0 } = options;
+  const { hosts = [], key = makeKey(), models, limits, plain = false, port = 0 } = options;
   const certificate = issueServerCertificate(makeAuthority(), [...LOCAL_NAMES, ...hosts]);
   const books = new Books();
   const keys = new Set([key]);
@@ -38,6 +41,7 @@ export async function startTestProvider(options: TestProviderOptions = {}): Prom
     port,
     keys,
     models,
+    limitsOf: () => limits,
     certificate: plain ? 'plain' : certificate,
     books,
   });

@@ -38,8 +38,10 @@ export class TestService implements AsyncDisposable {
   static async start(env: Record<string, string> = {}): Promise<TestService> {
     const provider = await startTestProvider({ hosts: ['127.0.0.1', (await bridgeAddress(process.env))!] });
     const service = new TestService(provider, {
-      CLAWCAGE_GATE_ALLOW_HOSTS: `host.docker.internal:${provider.port}`,
       ...env,
+      CLAWCAGE_GATE_ALLOW_HOSTS: [`host.docker.internal:${provider.port}`, env.CLAWCAGE_GATE_ALLOW_HOSTS]
+        .filter((hosts) => hosts !== undefined)
+        .join(','),
     });
     try {
       await service.up();

@@ -12,7 +12,8 @@ interface ListArguments {
 
 export const listFiles: Tool<ListArguments> = {
   name: 'list_files',
-  description: `Lists the files in a folder of /work and its folders, with their sizes in bytes; at most ${MAX_ENTRIES}.`,
+  describe: () =>
+    `Lists the files in a folder of /work and its folders, with their sizes in bytes; at most ${MAX_ENTRIES}.`,
   parameters: {
     type: 'object',
     properties: {
@@ -21,6 +22,8 @@ export const listFiles: Tool<ListArguments> = {
     additionalProperties: false,
   },
   arguments: z.object({ path: z.nullish(z.string()) }),
+  // Any file may lie in it: it takes its turn as a command does.
+  touches: () => ({ kind: 'command' }),
   run: async (args, { work }) => {
     const folder = await workPath(work, args.path ?? '.');
     const entries = await readdir(folder, { recursive: true, withFileTypes: true });

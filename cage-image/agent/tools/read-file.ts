@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import * as z from 'zod/mini';
-import { workPath } from '../work-path.ts';
+import { fileTouched, workPath } from '../work-path.ts';
 import type { Tool } from './tool.ts';
 
 const MAX_READ_BYTES = 1024 * 1024;
@@ -12,7 +12,7 @@ interface ReadArguments {
 
 export const readFile: Tool<ReadArguments> = {
   name: 'read_file',
-  description:
+  describe: () =>
     'Reads a text file in /work. A long file is cut in the middle: use offset (in bytes) to go on, or shell for a part of it.',
   parameters: {
     type: 'object',
@@ -24,6 +24,7 @@ export const readFile: Tool<ReadArguments> = {
     additionalProperties: false,
   },
   arguments: z.object({ path: z.string(), offset: z.nullish(z.number().check(z.int(), z.minimum(0))) }),
+  touches: fileTouched,
   run: async (args, { work }) => {
     await using file = await open(await workPath(work, args.path), 'r');
     const start = args.offset ?? 0;

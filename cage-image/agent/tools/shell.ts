@@ -4,6 +4,9 @@ import type { Tool, ToolContext } from './tool.ts';
 
 const DEFAULT_SECONDS = 120;
 const MAX_SECONDS = 600;
+/** What a command leaves of the task's time, so that there is an answer even where it does not end. */
+const TIME_TO_CONCLUDE_MS = 15_000;
+const MIN_MS = 1_000;
 const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 
 interface ShellArguments {
@@ -13,7 +16,8 @@ interface ShellArguments {
 
 export const shell: Tool<ShellArguments> = {
   name: 'shell',
-  description: `Runs a command with /bin/sh -c in /work and returns its output, and how it ended where that was not exit code 0. There is no network. Ends after timeout_seconds (${DEFAULT_SECONDS} where absent).`,
+  describe: ({ egress }) =>
+    `Runs a command with /bin/sh -c in /work and returns its output, and how it ended where that was not exit code 0. ${egress.length === 0 ? 'There is no network.' : 'HTTP goes through the proxy of the environment.'} Ends after timeout_seconds (${DEFAULT_SECONDS} where absent).`,
   parameters: {
     type: 'object',
     properties: {
@@ -27,9 +31,11 @@ export const shell: Tool<ShellArguments> = {
     command: z.string(),
     timeout_seconds: z.nullish(z.number().check(z.minimum(1), z.maximum(MAX_SECONDS))),
   }),
+  touches: () => ({ kind: 'command' }),
   run: async (args, context) => {
-    const seconds = args.timeout_seconds ?? DEFAULT_SECONDS;
-    const { output, end } = await execute(args.command, seconds * 1000, context);
+    const ms = (args.timeout_seconds ?? DEFAULT_SECONDS) * 1000;
+    const left = Math.max(context.remainingMs() - TIME_TO_CONCLUDE_MS, MIN_MS);
+    const { output, end } = await execute(args.command, Math.min(ms, left), context);
     if (end === 'exit code 0') return output || '[no output]';
     return `${output}${output === '' || output.endsWith('\n') ? '' : '\n'}[${end}]`;
   },
@@ -58,7 +64,7 @@ function execute(
       clearTimeout(late);
       killGroup(child);
       const how = timedOut
-        ? `timed out after ${timeoutMs / 1000} s`
+        ? `timed out after ${Math.round(timeoutMs / 1000)} s`
         : signal === null
           ? `exit code ${code}`
           : `ended by ${signal}`;

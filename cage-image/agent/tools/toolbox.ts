@@ -1,49 +1,90 @@
-import { cutMiddle } from '../cut-middle.ts';
-import { listFiles } from './list-files.ts';
-import { readFile } from './read-file.ts';
-import { shell } from './shell.ts';
-import type { Tool, ToolContext } from './tool.ts';
-import { writeFile } from './write-file.ts';
+import { CodedError } from '#errors/coded-error.ts';
+import type { ToolCall } from '../conversation.ts';
+import type { Report } from '../report.ts';
+import type { ToolDefinition } from '../turns/model-turns.ts';
+import type { OfferedTool, ToolResult, Touches } from './tool.ts';
 
-/** Each checks its own arguments before it runs, so it may be given what a model wrote. */
-const TOOLS: readonly Tool<unknown>[] = [shell, readFile, writeFile, listFiles];
+/** Calls of one step that run at the same time; the others wait for one of them. Functions of the caller, which only wait, do not count. */
+const MAX_AT_ONCE = 8;
+const SHOWN_CHARACTERS = 32 * 1024;
 
-export interface ToolResult {
-  readonly ok: boolean;
-  readonly output: string;
+/** All that the model may call in a task. Throws `agent_failed` where two bear one name. */
+export class Toolbox {
+  readonly definitions: readonly ToolDefinition[];
+  readonly #tools: ReadonlyMap<string, OfferedTool>;
+
+  constructor(tools: readonly OfferedTool[]) {
+    this.#tools = new Map(tools.map((tool) => [tool.name, tool]));
+    if (this.#tools.size < tools.length) {
+      const names = tools.map(({ name }) => name);
+      const twice = names.find((name, at) => names.indexOf(name) < at) ?? '';
+      throw new CodedError('agent_failed', {
+        reason: `There are two tools of the name ${twice}: give the function another name.`,
+      });
+    }
+    this.definitions = tools.map(({ name, description, parameters }) => ({ name, description, parameters }));
+  }
+
+  /** Runs the calls of one step and gives their results in the model's order. Never rejects. */
+  async run(calls: readonly ToolCall[], report: Report): Promise<ToolResult[]> {
+    const places = new Places(MAX_AT_ONCE);
+    const begun: { readonly touches: Touches; readonly done: Promise<ToolResult> }[] = [];
+    for (const call of calls) {
+      const tool = this.#tools.get(call.name);
+      const touches = tool?.touches(call.arguments) ?? { kind: 'outside' };
+      const before = begun.filter((earlier) => inOrder(earlier.touches, touches)).map(({ done }) => done);
+      report({ kind: 'tool_call', ...call, arguments: call.arguments.slice(0, SHOWN_CHARACTERS) });
+      const run = async (): Promise<ToolResult> => {
+        await Promise.all(before);
+        const result = await this.#call(tool, call, places);
+        report({
+          kind: 'tool_result',
+          id: call.id,
+          name: call.name,
+          ok: result.ok,
+          output: result.output.slice(0, SHOWN_CHARACTERS),
+        });
+        return result;
+      };
+      begun.push({ touches, done: run() });
+    }
+    return Promise.all(begun.map(({ done }) => done));
+  }
+
+  async #call(tool: OfferedTool | undefined, call: ToolCall, places: Places): Promise<ToolResult> {
+    if (tool === undefined) {
+      const names = [...this.#tools.keys()].join(', ');
+      return { ok: false, output: `There is no tool ${call.name}. There are: ${names || 'none'}.` };
+    }
+    if (tool.waitsOnly) return tool.call(call.arguments);
+    return places.with(() => tool.call(call.arguments));
+  }
 }
 
-/** The tools in the form of https://platform.openai.com/docs/api-reference/chat/create#chat_create-tools. */
-export const toolDefinitions = TOOLS.map(({ name, description, parameters }) => ({
-  type: 'function' as const,
-  function: { name, description, parameters },
-}));
-
-/** Runs what the model asked for. Never rejects: what went wrong is told to the model, which can do better. */
-export async function runTool(name: string, json: string, context: ToolContext): Promise<ToolResult> {
-  const tool = TOOLS.find((candidate) => candidate.name === name);
-  if (tool === undefined) {
-    return {
-      ok: false,
-      output: `There is no tool ${name}. There are: ${TOOLS.map((each) => each.name).join(', ')}.`,
-    };
-  }
-  try {
-    const args = tool.arguments.safeParse(JSON.parse(json || '{}'));
-    if (!args.success) return { ok: false, output: `The arguments do not fit: ${issues(args.error)}` };
-    return { ok: true, output: cutMiddle(await tool.run(args.data, context), context.outputLimit) };
-  } catch (error) {
-    return {
-      ok: false,
-      output: cutMiddle(error instanceof Error ? error.message : String(error), context.outputLimit),
-    };
-  }
+/** Whether the later of two calls has to wait for the earlier one. */
+function inOrder(earlier: Touches, later: Touches): boolean {
+  if (earlier.kind === 'outside' || later.kind === 'outside') return false;
+  if (earlier.kind === 'file' && later.kind === 'file') return earlier.path === later.path;
+  return earlier.kind !== later.kind;
 }
 
-function issues(error: {
-  readonly issues: readonly { readonly path: PropertyKey[]; readonly message: string }[];
-}): string {
-  return error.issues
-    .map((issue) => `${issue.path.map(String).join('.') || 'arguments'}: ${issue.message}`)
-    .join('; ');
+class Places {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(places: number) {
+    this.#free = places;
+  }
+
+  async with<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free += 1;
+      else next();
+    }
+  }
 }

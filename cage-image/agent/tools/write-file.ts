@@ -1,7 +1,7 @@
 import { mkdir, writeFile as write } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as z from 'zod/mini';
-import { workPath } from '../work-path.ts';
+import { fileTouched, workPath } from '../work-path.ts';
 import type { Tool } from './tool.ts';
 
 interface WriteArguments {
@@ -11,7 +11,7 @@ interface WriteArguments {
 
 export const writeFile: Tool<WriteArguments> = {
   name: 'write_file',
-  description: 'Writes a text file in /work, in place of one that is there. Folders are made.',
+  describe: () => 'Writes a text file in /work, in place of one that is there. Folders are made.',
   parameters: {
     type: 'object',
     properties: {
@@ -22,6 +22,7 @@ export const writeFile: Tool<WriteArguments> = {
     additionalProperties: false,
   },
   arguments: z.object({ path: z.string(), content: z.string() }),
+  touches: fileTouched,
   run: async (args, { work }) => {
     const path = await workPath(work, args.path);
     await mkdir(dirname(path), { recursive: true });

@@ -14,6 +14,7 @@ import {
   rootReadOnly,
   signalsHarmless,
 } from './kernel.ts';
+import { onlyOwnCode } from './own-code.ts';
 
 export interface ProofSubject {
   readonly meterPid: number;
@@ -27,10 +28,11 @@ export interface ProofSubject {
  */
 export async function prove(paths: CagePaths, gate: GateAddress, subject: ProofSubject): Promise<Proof> {
   const protectedPids = { init: 1, warden: process.pid, meter: subject.meterPid };
-  const probes = probeAsAgent(protectedPids);
+  const probes = probeAsAgent(protectedPids, paths.probeShell);
   const now = [
     check('binaries_unreadable', () => binariesUnreadable(paths)),
     check('installation_unwritable', () => installationUnwritable(paths)),
+    check('only_own_code', () => onlyOwnCode(paths)),
     check('no_new_privileges', () => noNewPrivileges()),
     check('no_capabilities', () => noCapabilities()),
     check('core_dumps_off', () => coreDumpsOff()),

@@ -37,7 +37,7 @@ fi
 mirror=$(sources_of Debian | head -n 1)
 # Without a mirror of its own, debootstrap takes its default.
 # shellcheck disable=SC2086
-debootstrap --variant=minbase --include=tini,git,curl,ca-certificates "$suite" "$root" $mirror
+debootstrap --variant=minbase --include=tini,busybox-static,git,curl,ca-certificates "$suite" "$root" $mirror
 security=$(sources_of Debian-Security | head -n 1)
 if [ -n "$security" ]; then
   echo "deb $security $suite-security main" >> "$root/etc/apt/sources.list"

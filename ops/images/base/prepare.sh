@@ -6,7 +6,7 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update
 # A mirror without the newest packages is no reason to have no image.
 apt-get upgrade --yes --no-install-recommends || echo 'not upgraded' >&2
-apt-get install --yes --no-install-recommends tini git curl ca-certificates
+apt-get install --yes --no-install-recommends tini busybox-static git curl ca-certificates
 
 apt-get clean
 rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/lib/dpkg/*-old /var/log/* \

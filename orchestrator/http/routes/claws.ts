@@ -1,13 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
-import { clawCreate, clawPatch, type ClawView } from '#protocol/api.ts';
+import { clawCreate, clawList, clawPatch, type ClawView } from '#protocol/api.ts';
 import { parse } from '../errors.ts';
 import { organisationFor } from '../principal.ts';
 
 export interface ClawRouteParts {
   readonly claws: {
     create(organisation: string, claw: z.output<typeof clawCreate>): Promise<ClawView>;
-    list(organisation: string): Promise<readonly ClawView[]>;
+    list(
+      organisation: string,
+      query: z.output<typeof clawList>,
+    ): Promise<{ items: readonly ClawView[]; nextCursor: string | null }>;
     get(organisation: string, name: string): Promise<ClawView>;
     patch(organisation: string, name: string, change: z.output<typeof clawPatch>): Promise<ClawView>;
     deploy(organisation: string, name: string): Promise<ClawView>;
@@ -19,10 +22,9 @@ export interface ClawRouteParts {
 type Named = { Params: { name: string } };
 
 export function clawRoutes(app: FastifyInstance, { claws }: ClawRouteParts): void {
-  app.get('/claws', async (request) => ({
-    items: await claws.list(organisationFor(request, 'claws.read')),
-    nextCursor: null,
-  }));
+  app.get('/claws', async (request) =>
+    claws.list(organisationFor(request, 'claws.read'), parse(clawList, request.query)),
+  );
 
   app.post('/claws', async (request, reply) => {
     const organisation = organisationFor(request, 'claws.write');

@@ -1,9 +1,11 @@
 import type { FastifyInstance } from 'fastify';
+import type { z } from 'zod';
 import type { WebSocket } from 'ws';
 import { toCodedError, CodedError } from '#errors/coded-error.ts';
 import { clientMessage, type ServerMessage, type TaskEvent } from '#protocol/live.ts';
-import type { Principal } from '#access/decide.ts';
+import { assertAllowed, type Principal } from '#access/decide.ts';
 import { parse } from '../errors.ts';
+import type { CallRouteParts } from './calls.ts';
 
 export interface EventRouteParts {
   readonly events: {
@@ -18,7 +20,10 @@ export interface EventRouteParts {
     /** Asserts access; the task's last word where it has ended. `not_found`. */
     assertReadable(principal: Principal, task: string): Promise<TaskEvent | undefined>;
   };
+  readonly functions: CallRouteParts['functions'];
 }
+
+type ClientMessage = z.output<typeof clientMessage>;
 
 /** A subscriber that has this much unread is told of a gap and cut off from the task, which never waits for it. */
 const UNREAD_LIMIT_BYTES = 8 * 1024 * 1024;
@@ -50,6 +55,7 @@ class Watcher {
       const message = parse(clientMessage, readJson(data));
       if (message.type === 'unsubscribe') this.#unsubscribe(message.task);
       else if (message.type === 'subscribe') await this.#subscribe(message.task, message.after);
+      else await this.#answer(message);
     } catch (error) {
       this.#send({ type: 'error', error: toCodedError(error).toBody() as never });
     }
@@ -73,6 +79,22 @@ class Watcher {
       task,
       this.#parts.events.subscribe(task, after, (message) => this.#forward(task, message)),
     );
+  }
+
+  async #answer({
+    task,
+    call,
+    ok,
+    output,
+  }: Extract<ClientMessage, { type: 'function_result' }>): Promise<void> {
+    try {
+      const { organisation } = this.#principal;
+      assertAllowed(this.#principal, 'claws.run', organisation);
+      await this.#parts.functions.answer(organisation, task, call, { ok, output });
+      this.#send({ type: 'function_result_taken', task, call });
+    } catch (error) {
+      this.#send({ type: 'error', task, error: { ...toCodedError(error).toBody() } });
+    }
   }
 
   #forward(task: string, message: ServerMessage): void {

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
 import { CodedError } from '#errors/coded-error.ts';
-import { keyCreate, keyRotate, type KeyView } from '#protocol/api.ts';
+import { keyCreate, keyList, keyRotate, type KeyModelsReply, type KeyView } from '#protocol/api.ts';
 import type { Secret } from '#secret/secret.ts';
 import { parse } from '../errors.ts';
 import { organisationFor } from '../principal.ts';
@@ -10,7 +10,11 @@ import { SecretBody, takeSecretBodies } from '../secret-body.ts';
 export interface KeyRouteParts {
   readonly keys: {
     add(organisation: string, key: NewKey, secret: Secret): Promise<KeyView>;
-    list(organisation: string): Promise<readonly KeyView[]>;
+    list(
+      organisation: string,
+      query: z.output<typeof keyList>,
+    ): Promise<{ items: readonly KeyView[]; nextCursor: string | null }>;
+    modelsOf(organisation: string, name: string): Promise<KeyModelsReply>;
     get(organisation: string, name: string): Promise<KeyView>;
     rotate(organisation: string, name: string, change: { verify: boolean }, secret: Secret): Promise<KeyView>;
     revoke(organisation: string, name: string): Promise<KeyView>;
@@ -24,10 +28,13 @@ type Named = { Params: { name: string } };
 const BODY_BYTES = 96 * 1024;
 
 export function keyRoutes(app: FastifyInstance, { keys }: KeyRouteParts): void {
-  app.get('/keys', async (request) => ({
-    items: await keys.list(organisationFor(request, 'keys.read')),
-    nextCursor: null,
-  }));
+  app.get('/keys', async (request) =>
+    keys.list(organisationFor(request, 'keys.read'), parse(keyList, request.query)),
+  );
+
+  app.get<Named>('/keys/:name/models', async (request) =>
+    keys.modelsOf(organisationFor(request, 'keys.read'), request.params.name),
+  );
 
   app.get<Named>('/keys/:name', async (request) =>
     keys.get(organisationFor(request, 'keys.read'), request.params.name),

@@ -1,22 +1,26 @@
 import type { FastifyInstance } from 'fastify';
-import { usageQuery, type UsageReply } from '#protocol/api.ts';
+import type { z } from 'zod';
+import { usageQuery, usageReportQuery, type UsageReply, type UsageReport } from '#protocol/api.ts';
+import { sinceOf } from '../../usage/since.ts';
 import { parse } from '../errors.ts';
 import { organisationFor } from '../principal.ts';
 
 export interface UsageRouteParts {
   readonly usage: { ofClaw(organisation: string, claw: string, sinceMs: number): Promise<UsageReply> };
+  readonly usageReports: {
+    report(organisation: string, query: z.output<typeof usageReportQuery>): Promise<UsageReport>;
+  };
 }
 
-const UNIT_MS = { s: 1000, m: 60_000, h: 3600_000, d: 24 * 3600_000 } as const;
-
-export function usageRoutes(app: FastifyInstance, { usage }: UsageRouteParts): void {
+export function usageRoutes(app: FastifyInstance, { usage, usageReports }: UsageRouteParts): void {
   app.get<{ Params: { name: string } }>('/claws/:name/usage', async (request) => {
     const organisation = organisationFor(request, 'usage.read');
     const { since } = parse(usageQuery, request.query);
-    return usage.ofClaw(organisation, request.params.name, Date.now() - durationMs(since));
+    return usage.ofClaw(organisation, request.params.name, sinceOf(since, Date.now()));
   });
-}
 
-function durationMs(text: string): number {
-  return Number(text.slice(0, -1)) * UNIT_MS[text.at(-1) as keyof typeof UNIT_MS];
+  app.get('/usage', async (request) => {
+    const organisation = organisationFor(request, 'usage.read');
+    return usageReports.report(organisation, parse(usageReportQuery, request.query));
+  });
 }

@@ -15,11 +15,11 @@ export const ENGINE_TIMEOUTS: EngineTimeouts = { askMs: 10_000, actMs: 30_000 };
 /** The SDK with a deadline on each call and coded errors only. */
 export class Engine {
   readonly docker: Docker;
-  readonly #timeouts: EngineTimeouts;
+  readonly timeouts: EngineTimeouts;
 
   constructor(options: Docker.DockerOptions = {}, timeouts: Partial<EngineTimeouts> = {}) {
     this.docker = new Docker(complete(options));
-    this.#timeouts = { ...ENGINE_TIMEOUTS, ...timeouts };
+    this.timeouts = { ...ENGINE_TIMEOUTS, ...timeouts };
   }
 
   ask<T>(
@@ -27,7 +27,7 @@ export class Engine {
     signal: AbortSignal | undefined,
     run: (docker: Docker, abortSignal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    return this.#call(what, this.#timeouts.askMs, signal, run);
+    return this.#call(what, this.timeouts.askMs, signal, run);
   }
 
   act<T>(
@@ -35,7 +35,7 @@ export class Engine {
     signal: AbortSignal | undefined,
     run: (docker: Docker, abortSignal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    return this.#call(what, this.#timeouts.actMs, signal, run);
+    return this.#call(what, this.timeouts.actMs, signal, run);
   }
 
   async #call<T>(

@@ -10,6 +10,7 @@ import { endedCages } from './events.ts';
 import { findCage } from './find.ts';
 import { GateContainer, type GatePlace } from './gate.ts';
 import { requireImage } from './images.ts';
+import { Overlays } from './overlay/overlays.ts';
 import { removeContainer } from './remove.ts';
 import { GATE_SOCKET, LABEL_CAGE, LABEL_INSTALL } from './spec.ts';
 
@@ -31,7 +32,11 @@ export interface DockerTimeouts extends EngineTimeouts {
   readonly gateHealthyMs: number;
   /** How long a container that is there but not started is left to who may be starting it. */
   readonly leftoverMs: number;
+  /** How long one step of laying ours over an image may take, its pull among them. */
+  readonly overlayMs: number;
 }
+
+const OVERLAY_MS = 10 * 60_000;
 
 /** The SDK takes the signal, its types do not know it. */
 const engineInfo = (docker: Docker, abortSignal: AbortSignal): Promise<EngineFacts> =>
@@ -44,16 +49,20 @@ export class DockerRuntime implements Runtime {
   readonly #cageImage: string;
   readonly #engine: Engine;
   readonly #gate: GateContainer;
+  readonly #overlays: Overlays;
   readonly #leftoverMs: number;
   readonly #closed = new AbortController();
   #gatePlace: GatePlace | undefined;
 
   constructor(options: DockerRuntimeOptions) {
-    const { gateHealthyMs = 10_000, leftoverMs = 5_000, ...engineTimeouts } = options.timeouts ?? {};
+    const { gateHealthyMs = 10_000, leftoverMs = 5_000, overlayMs = OVERLAY_MS, ...engineTimeouts } = options.timeouts ?? {};
     this.#install = options.install;
     this.#cageImage = options.images.cage;
     this.#leftoverMs = leftoverMs;
     this.#engine = new Engine(options.docker, engineTimeouts);
+    // Whole images go over the wire for it, and some are pulled first.
+    const patient = new Engine(options.docker, { ...engineTimeouts, actMs: overlayMs });
+    this.#overlays = new Overlays(patient, options.install, options.images.cage);
     this.#gate = new GateContainer(
       this.#engine,
       {
@@ -69,7 +78,12 @@ export class DockerRuntime implements Runtime {
   async prepare(signal?: AbortSignal): Promise<void> {
     checkEngine(await this.#engine.ask('info', signal, engineInfo));
     await requireImage(this.#engine, this.#cageImage, signal);
+    await this.#overlays.sweep(signal);
     this.#gatePlace = await this.#gate.ensure(signal);
+  }
+
+  layOver(image: string, signal?: AbortSignal): Promise<string> {
+    return this.#overlays.layOver(image, signal);
   }
 
   gate(): { readonly controller: GateAddress; readonly cage: GateAddress } {

@@ -14,6 +14,8 @@ export const GATE_SOCKET = `${GATE_FOLDER}/gate.sock`;
 export const GATE_PORT = 4181;
 
 const MIB = 1024 * 1024;
+/** For what the warden tells the agent in files: the task, certificate authorities. */
+const RUN_BYTES = 8 * MIB;
 const GATE_MEMORY_BYTES = 256 * MIB;
 
 /** The engine takes more than the SDK's types know. */
@@ -86,7 +88,11 @@ export function cageOptions(spec: CageSpec, install: string): CreateOptions {
       Ulimits: [NO_CORE, { Name: 'nofile', Soft: 4096, Hard: 4096 }],
       LogConfig: { Type: 'none', Config: {} },
       RestartPolicy: { Name: 'no' },
-      Tmpfs: { '/work': tmpfs(workBytes, '0700'), '/tmp': tmpfs(tmpBytes, '1777') },
+      Tmpfs: {
+        '/work': tmpfs(workBytes, '0700'),
+        '/tmp': tmpfs(tmpBytes, '1777'),
+        '/run/clawcage': tmpfs(RUN_BYTES, '0700', 'noexec'),
+      },
       Mounts: [gateMount(install, true)],
     },
   };
@@ -152,9 +158,9 @@ export function volumeOptions(install: string): Docker.VolumeCreateOptions {
   return { Name: gateVolume(install), Labels: { [LABEL_INSTALL]: install } };
 }
 
-/** Scripts of the agent run from `/work` and `/tmp`, so they are not `noexec`; the size counts against the cage's memory. */
-const tmpfs = (bytes: number, mode: string): string =>
-  `rw,exec,nosuid,nodev,size=${bytes},mode=${mode},uid=10001,gid=10001`;
+/** Scripts of the agent run from `/work` and `/tmp`, so they are not `noexec`; what lies there counts against the cage's memory. */
+const tmpfs = (bytes: number, mode: string, exec: 'exec' | 'noexec' = 'exec'): string =>
+  `rw,${exec},nosuid,nodev,size=${bytes},mode=${mode},uid=10001,gid=10001`;
 
 /**
  * A fresh volume takes owner and mode of the image's own folder from the gate, which mounts it first; a cage copies nothing

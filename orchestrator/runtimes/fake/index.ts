@@ -22,7 +22,7 @@ const untilDestroyed: CageBody = (_cageId, _bootstrap, signal) =>
 
 /**
  * Cages without an engine, in this process: for tests of what uses the port, and for the service without Docker. `faults` plans what goes
- * wrong; `engine` ends cages, plants foreign containers and goes away.
+ * wrong, and an image whose name begins with `missing` is not there; `engine` ends cages, plants foreign containers and goes away.
  */
 export class FakeRuntime implements Runtime {
   readonly facts: RuntimeFacts;
@@ -57,6 +57,14 @@ export class FakeRuntime implements Runtime {
 
   gateAlive(signal?: AbortSignal): Promise<boolean> {
     return this.#verb('gateAlive', signal, async () => this.engine.gates.has(this.install));
+  }
+
+  layOver(image: string, signal?: AbortSignal): Promise<string> {
+    return this.#verb('layOver', signal, async () => {
+      if (image.startsWith('missing'))
+        throw new CodedError('agent_image_unusable', { image, reason: 'It is not there.' });
+      return `fake-over-${image}`;
+    });
   }
 
   create(

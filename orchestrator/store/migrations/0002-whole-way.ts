@@ -11,10 +11,13 @@ const STATEMENTS = [
     organisation_id text collate "C" not null references organisations (id),
     claw_id text collate "C" not null,
     total integer not null,
+    idempotency_key text,
+    idempotency_hash text,
     created_at timestamptz not null,
     unique (organisation_id, id),
     foreign key (organisation_id, claw_id) references claws (organisation_id, id)
   )`,
+  sql`create unique index batches_idempotency on batches (claw_id, idempotency_key) where idempotency_key is not null`,
   sql`alter table tasks
     add column priority integer not null default 0,
     add column not_before timestamptz,
@@ -46,10 +49,12 @@ const STATEMENTS = [
     state text not null default 'waiting' check (state in ('waiting', 'delivered', 'failed')),
     attempts integer not null default 0,
     last_status integer,
+    last_error text,
     next_at timestamptz,
     created_at timestamptz not null
   )`,
   sql`create index deliveries_due on deliveries (next_at) where state = 'waiting'`,
+  sql`create index tasks_ended_with_webhook on tasks (ended_at) where webhook is not null and ended_at is not null`,
   sql`create index deliveries_of_task on deliveries (organisation_id, task_id)`,
   sql`alter table organisations add column webhook_secret_record bytea`,
   sql`alter table ledger add column operation text not null default 'chat'`,

@@ -153,8 +153,8 @@ describe('a cage', () => {
       const { Processes } = (await cage.container.top()) as { Processes: string[][] };
       const commands = Processes.map((columns) => columns.at(-1));
       expect(commands.toSorted()).toEqual([
-        '/opt/clawcage/bin/node --disable-sigusr1 /opt/clawcage/warden.mjs',
-        '/opt/clawcage/bin/tini -- /opt/clawcage/bin/node --disable-sigusr1 /opt/clawcage/warden.mjs',
+        expect.stringMatching(/^\/opt\/clawcage\/bin\/node .*warden\.mjs$/),
+        expect.stringMatching(/^\/opt\/clawcage\/bin\/tini .*warden\.mjs$/),
       ]);
     });
   });

@@ -29,16 +29,16 @@ export class CageYard implements AsyncDisposable {
   readonly image: string;
   readonly #derived: string[] = [];
 
-  private constructor(images: { cage: string; gate: string }) {
+  private constructor(images: { cage: string; gate: string }, gateAllowHosts: readonly string[]) {
     const { publicKey, privateKey } = generateKeyPairSync('ed25519');
     const gatePublicKeyPem = publicKey.export({ type: 'spki', format: 'pem' }) as string;
     this.issuer = new CapabilityIssuer({ install: this.install, privateKey });
     this.image = images.cage;
-    this.runtime = new DockerRuntime({ install: this.install, images, gatePublicKeyPem, gateAllowHosts: [] });
+    this.runtime = new DockerRuntime({ install: this.install, images, gatePublicKeyPem, gateAllowHosts });
   }
 
-  static async open(): Promise<CageYard> {
-    const yard = new CageYard(await makeImages(() => undefined));
+  static async open(gateAllowHosts: readonly string[] = []): Promise<CageYard> {
+    const yard = new CageYard(await makeImages(() => undefined), gateAllowHosts);
     await yard.runtime.prepare();
     return yard;
   }
@@ -71,7 +71,7 @@ export class CageYard implements AsyncDisposable {
     const stdin = await container.attach({ stream: true, stdin: true, hijack: true });
     await container.start();
     stdin.end(`${JSON.stringify(bootstrap)}\n`);
-    const cage = new RealCage(container, cageId);
+    const cage = new RealCage(container, cageId, this.issuer);
     const capability = this.issuer.controller(subject);
     const gate = this.runtime.gate().controller;
     await cage.connect({ gate, capability, linkSecret: new Secret(linkSecret) });
@@ -85,15 +85,28 @@ export class CageYard implements AsyncDisposable {
   }
 }
 
+export interface AgentOptions {
+  readonly claw?: Partial<StartMessage['claw']>;
+  readonly input?: Partial<StartMessage['input']>;
+  readonly ca?: string;
+  readonly epoch?: number;
+  readonly baseUrl?: string;
+}
+
+type Said<T extends FromCage['type']> = Extract<FromCage, { type: T }>;
+
 export class RealCage {
   readonly container: Docker.Container;
+  readonly said: FromCage[] = [];
   readonly #cageId: string;
-  readonly #result = Promise.withResolvers<Result>();
+  readonly #issuer: CapabilityIssuer;
+  #waiting: (() => void)[] = [];
   link!: Link;
 
-  constructor(container: Docker.Container, cageId: string) {
+  constructor(container: Docker.Container, cageId: string, issuer: CapabilityIssuer) {
     this.container = container;
     this.#cageId = cageId;
+    this.#issuer = issuer;
   }
 
   async connect(
@@ -105,7 +118,8 @@ export class RealCage {
       epoch: 1,
       lastSeq: 0,
       onMessage: (message) => {
-        if (message.type === 'result') this.#result.resolve(message);
+        this.said.push(message);
+        for (const wake of this.#waiting.splice(0)) wake();
         return Promise.resolve();
       },
       signal: AbortSignal.timeout(20_000),
@@ -116,21 +130,49 @@ export class RealCage {
     return this.link.hello.proof.checks.filter((check) => !check.ok).map((check) => check.name);
   }
 
+  get meterPublicKey(): string {
+    return this.all('ready').at(-1)?.meterPublicKey ?? this.link.hello.meterPublicKey;
+  }
+
+  all<T extends FromCage['type']>(type: T): Said<T>[] {
+    return this.said.filter((message): message is Said<T> => message.type === type);
+  }
+
+  async until<T extends FromCage['type']>(type: T, count = 1): Promise<Said<T>> {
+    while (this.all(type).length < count) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return this.all(type)[count - 1]!;
+  }
+
   /** Runs a command as the agent while the meter holds `key`. */
-  async runAgent(command: string[], key: string): Promise<Result> {
+  async runAgent(command: string[], key: string, options: AgentOptions = {}): Promise<Result> {
+    const { epoch = 1, claw, input, ca, baseUrl = 'https://api.openai.com/v1' } = options;
+    const earlier = this.all('result').length;
+    const egress = claw?.egress ?? [];
+    const subject = { cage: this.#cageId, organisation: 'o', claw: 'c' };
     const start: StartMessage = {
       type: 'start',
       taskId: 'task',
-      epoch: 1,
+      epoch,
       deadlineMs: 60_000,
-      input: plainInput('task'),
-      claw: plainClaw({ command }),
+      input: { ...plainInput('task'), ...input },
+      claw: plainClaw({ command, ...claw }),
       caps: { permitWaitMs: 1_000 },
-      provider: { baseUrl: 'https://api.openai.com/v1', capability: 'none' },
-      sealedKey: await seal(this.link.hello.meterPublicKey, Buffer.from(key), KEY_INFO, 'task:1'),
+      provider: { baseUrl, capability: 'none' },
+      sealedKey: await seal(this.meterPublicKey, Buffer.from(key), KEY_INFO, `task:${epoch}`),
+      ...(egress.length > 0 && {
+        agentCapability: this.#issuer.agent({ ...subject, egress, lifeMs: 60_000 }),
+      }),
+      ...(ca !== undefined && { ca }),
     };
     this.link.send(start);
-    return this.#result.promise;
+    return this.until('result', earlier + 1);
+  }
+
+  /** As good as new: resolves when its new meter is proven. */
+  async reset(): Promise<Said<'ready'>> {
+    const earlier = this.all('ready').length;
+    this.link.send({ type: 'reset' });
+    return this.until('ready', earlier + 1);
   }
 
   /** Ends the cage and waits until the container has exited; gives its exit code. */

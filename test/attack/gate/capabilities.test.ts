@@ -77,7 +77,7 @@ describe('the gate refuses', () => {
     const meter = gate.issuer.meter({ ...subject('a'), baseUrl, lifeMs: 60_000 });
     const agent = gate.issuer.agent({
       ...subject('a'),
-      hosts: [{ host: 'model.test', port: 443 }],
+      egress: ['model.test'],
       lifeMs: 60_000,
     });
     for (const capability of [meter, agent])

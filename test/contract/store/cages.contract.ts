@@ -75,6 +75,30 @@ export function cagesContract(subject: () => Subject): void {
       expect((await store.cages.byId(tenant.organisation, id))?.state).toBe('ending');
     });
 
+    it('are kept for the next task, and retired only while no task has them', async () => {
+      const { store, other, tenant } = subject();
+      const { organisation, claw } = tenant;
+      const id = await warm();
+      expect(await store.cages.keep(organisation, id)).toBe(false);
+      await store.cages.assign(organisation, id, 'task_1', 1);
+      expect(await store.cages.retire(organisation, id)).toBe(false);
+      expect(await store.cages.countOf(organisation, claw.id)).toBe(1);
+      expect(await store.cages.keep(organisation, id)).toBe(true);
+      expect(await store.cages.byId(organisation, id)).toMatchObject({
+        state: 'warm',
+        task: null,
+        taskEpoch: null,
+      });
+      const [claimed, retired] = await Promise.all([
+        store.cages.claimWarm(organisation, claw.id, 'task_2'),
+        other.cages.retire(organisation, id),
+      ]);
+      expect(claimed === undefined).toBe(retired);
+      await store.cages.setState(organisation, id, 'ending');
+      expect(await store.cages.keep(organisation, id)).toBe(false);
+      expect(await store.cages.countOf(organisation, claw.id)).toBe(0);
+    });
+
     it('give each controller an epoch of its own', async () => {
       const { store, other, tenant } = subject();
       const { id } = await tenant.addCage();

@@ -3,6 +3,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { newTenant, type Tenant } from '../../support/store-rows.ts';
 import { cagesContract } from './cages.contract.ts';
 import { ledgerContract } from './ledger.contract.ts';
+import { batchesContract } from './batches.contract.ts';
+import { deliveriesContract } from './deliveries.contract.ts';
+import { usageContract } from './usage.contract.ts';
 import type { Opened, Subject } from './subject.ts';
 import { tasksContract } from './tasks.contract.ts';
 
@@ -237,4 +240,7 @@ export function storeContract(open: () => Promise<Opened>): void {
   tasksContract(subject);
   cagesContract(subject);
   ledgerContract(subject);
+  usageContract(subject);
+  batchesContract(subject);
+  deliveriesContract(subject);
 }

@@ -47,9 +47,11 @@ describe('vault and store together', () => {
     const linkSecretRecord = await vault.sealLink({ organisation, cage }, new Secret(Buffer.alloc(32, 3)));
     await store.cages.insert({ id: cage, organisation, claw: null, purpose: 'verify', linkSecretRecord });
 
-    expect(await rotateKeks({ keks, vault, keys: store.keys, cages: store.cages })).toEqual({
+    const signing = await vault.sealWebhook({ organisation }, new Secret(Buffer.alloc(32, 4)));
+    await store.organisations.replaceWebhookSecret(organisation, null, signing);
+    expect(await rotateKeks({ keks, vault, ...store })).toEqual({
       version: 2,
-      rewrapped: 2,
+      rewrapped: 3,
     });
     await rm(path.join(home, 'kek', '1.key'));
     const later = new Vault({
@@ -62,8 +64,10 @@ describe('vault and store together', () => {
     expect((await later.openLink({ organisation, cage }, row!.linkSecretRecord)).expose()).toEqual(
       Buffer.alloc(32, 3),
     );
+    const secret = await store.organisations.webhookSecret(organisation);
+    expect((await later.openWebhook({ organisation }, secret!)).expose()).toEqual(Buffer.alloc(32, 4));
     await expect(later.openKey(binding, record)).rejects.toMatchObject({ code: 'vault_kek_missing' });
-    expect(await rotateKeks({ keks, vault, keys: store.keys, cages: store.cages })).toMatchObject({
+    expect(await rotateKeks({ keks, vault, ...store })).toMatchObject({
       version: 3,
     });
   });

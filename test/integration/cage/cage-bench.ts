@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,11 +23,14 @@ const checkoutPaths = (work: string): CagePaths => ({
   tini: '/nowhere/tini',
   protectedNode: process.execPath,
   agentNode: process.execPath,
+  probeShell: '/bin/sh',
   meterEntry: entry('meter'),
   agentEntry: entry('agent'),
   installation: '/nowhere',
   compileCache: undefined,
   work,
+  run: join(work, '..', 'run'),
+  scratch: [join(work, '..', 'tmp')],
   searchPath: '/usr/bin:/bin',
 });
 
@@ -39,7 +42,9 @@ export interface CageOptions {
 /** The warden in this process with a real meter, a real agent and a real link, but without a container around them. */
 export class CageUnderTest implements AsyncDisposable {
   readonly cageId = randomUUID();
-  readonly work = mkdtempSync(join(tmpdir(), 'clawcage-work-'));
+  readonly #folder = mkdtempSync(join(tmpdir(), 'clawcage-cage-'));
+  readonly work = join(this.#folder, 'work');
+  readonly tmp = join(this.#folder, 'tmp');
   readonly said: FromCage[] = [];
   readonly exited: Promise<number>;
   /** Whether a permit is given; unset: always. */
@@ -52,6 +57,7 @@ export class CageUnderTest implements AsyncDisposable {
 
   constructor(bench: MeterBench, options: CageOptions = {}) {
     const { issuer, socket: gate } = bench.gate;
+    for (const folder of [this.work, this.tmp, join(this.#folder, 'run')]) mkdirSync(folder);
     this.#bench = bench;
     const capability = issuer.link({ cage: this.cageId, organisation: 'o', claw: 'c' });
     const { orphanMs = 60_000, proof = { ok: true, checks: [] } } = options;
@@ -86,7 +92,8 @@ export class CageUnderTest implements AsyncDisposable {
   }
 
   async sealKey(aad: string, key = this.#bench.provider.key) {
-    return seal(this.#link!.hello.meterPublicKey, Buffer.from(key), KEY_INFO, aad);
+    const meterPublicKey = this.all('ready').at(-1)?.meterPublicKey ?? this.#link!.hello.meterPublicKey;
+    return seal(meterPublicKey, Buffer.from(key), KEY_INFO, aad);
   }
 
   async start(
@@ -96,8 +103,12 @@ export class CageUnderTest implements AsyncDisposable {
       claw?: Partial<StartMessage['claw']>;
       files?: Record<string, string>;
       deadlineMs?: number;
+      input?: Partial<StartMessage['input']>;
+      ca?: string;
+      epoch?: number;
     } = {},
   ): Promise<void> {
+    const { epoch = 1 } = options;
     const files = options.files ?? {};
     for (const [name, content] of Object.entries(files)) {
       this.send({ type: 'file', name, data: Buffer.from(content).toString('base64'), last: true });
@@ -105,13 +116,15 @@ export class CageUnderTest implements AsyncDisposable {
     this.send({
       type: 'start',
       taskId: 'task',
-      epoch: 1,
+      epoch,
       deadlineMs: options.deadlineMs ?? 30_000,
-      input: plainInput(text, Object.keys(files)),
+      input: { ...plainInput(text, Object.keys(files)), ...options.input },
       claw: plainClaw(options.claw),
       caps: { permitWaitMs: 5_000 },
       provider: this.#bench.target(),
-      sealedKey: await this.sealKey('task:1', options.key),
+      sealedKey: await this.sealKey(`task:${epoch}`, options.key),
+      ...this.#egress(options.claw?.egress ?? []),
+      ...(options.ca !== undefined && { ca: options.ca }),
     });
   }
 
@@ -139,7 +152,13 @@ export class CageUnderTest implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#link?.close();
     await this.#warden.close();
-    rmSync(this.work, { recursive: true, force: true });
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #egress(egress: readonly string[]): Pick<StartMessage, 'agentCapability'> {
+    if (egress.length === 0) return {};
+    const subject = { cage: this.cageId, organisation: 'o', claw: 'c' };
+    return { agentCapability: this.#bench.gate.issuer.agent({ ...subject, egress, lifeMs: 60_000 }) };
   }
 
   #hear(message: FromCage): void {

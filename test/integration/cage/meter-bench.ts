@@ -20,9 +20,10 @@ export class MeterBench implements AsyncDisposable {
     this.gate = gate;
   }
 
-  static async start(): Promise<MeterBench> {
+  /** The gate lets the simulator through, and `hosts` besides. */
+  static async start(hosts: readonly string[] = []): Promise<MeterBench> {
     const provider = await startTestProvider();
-    const gate = await startGate({ allowHosts: [`localhost:${provider.port}`, 'localhost:1'] });
+    const gate = await startGate({ allowHosts: [`localhost:${provider.port}`, 'localhost:1', ...hosts] });
     return new MeterBench(provider, gate);
   }
 

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { cutMiddle } from '../../../cage-image/agent/cut-middle.ts';
-import { runTool } from '../../../cage-image/agent/tools/toolbox.ts';
+import type { ToolCall } from '../../../cage-image/agent/conversation.ts';
+import type { ToolContext, ToolResult } from '../../../cage-image/agent/tools/tool.ts';
+import { builtInTools } from '../../../cage-image/agent/tools/built-in.ts';
+import { Toolbox } from '../../../cage-image/agent/tools/toolbox.ts';
 
 let work: string;
 beforeEach(() => {
@@ -11,12 +14,21 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(work, { recursive: true }));
 
-const use = (name: string, args: unknown, outputLimit = 10_000) =>
-  runTool(name, typeof args === 'string' ? args : JSON.stringify(args), {
-    work,
-    environment: { PATH: '/usr/bin:/bin' },
-    outputLimit,
-  });
+const context = (outputLimit = 10_000): ToolContext => ({
+  work,
+  environment: { PATH: '/usr/bin:/bin' },
+  outputLimit,
+  remainingMs: () => Infinity,
+  egress: [],
+});
+const toolbox = (outputLimit?: number) => new Toolbox(builtInTools(['shell', 'files'], context(outputLimit)));
+const call = (name: string, args: unknown, id = 'x'): ToolCall => ({
+  id,
+  name,
+  arguments: typeof args === 'string' ? args : JSON.stringify(args),
+});
+const use = async (name: string, args: unknown, outputLimit?: number): Promise<ToolResult> =>
+  (await toolbox(outputLimit).run([call(name, args)], () => undefined))[0] as ToolResult;
 
 describe('cutting in the middle', () => {
   test('leaves a text that fits, and keeps both ends of one that does not', () => {
@@ -92,6 +104,73 @@ describe('files', () => {
     });
     expect(await use('write_file', { path: '../x', content: '' })).toMatchObject({ ok: false });
   });
+});
+
+describe('editing', () => {
+  test('replaces text that stands there once, or everywhere where that is asked for', async () => {
+    writeFileSync(join(work, 'a'), 'one $& one two');
+    expect(await use('edit_file', { path: 'a', old_text: 'two', new_text: '$& 2' })).toMatchObject({
+      ok: true,
+    });
+    expect(readFileSync(join(work, 'a'), 'utf8')).toBe('one $& one $& 2');
+    expect((await use('edit_file', { path: 'a', old_text: 'one', new_text: 'x' })).output).toMatch(
+      /stands 2 times/,
+    );
+    await use('edit_file', { path: 'a', old_text: 'one', new_text: 'x', replace_all: true });
+    expect(readFileSync(join(work, 'a'), 'utf8')).toBe('x $& x $& 2');
+  });
+
+  test('leaves alone what does not have the text, or is no text', async () => {
+    writeFileSync(join(work, 'a'), Buffer.from([0xff, 0xfe, 0x61]));
+    expect((await use('edit_file', { path: 'a', old_text: 'a', new_text: 'b' })).output).toMatch(
+      /no text in UTF-8/,
+    );
+    writeFileSync(join(work, 'b'), 'x');
+    expect((await use('edit_file', { path: 'b', old_text: 'y', new_text: 'z' })).output).toMatch(
+      /does not stand/,
+    );
+    expect(readFileSync(join(work, 'a'))).toEqual(Buffer.from([0xff, 0xfe, 0x61]));
+  });
+});
+
+describe('calls of one step', () => {
+  const run = (...calls: ToolCall[]) => toolbox().run(calls, () => undefined);
+
+  test('that change one file go in order, and a command sees what was written before it', async () => {
+    const results = await run(
+      call('write_file', { path: 'a', content: 'one' }),
+      call('edit_file', { path: 'a', old_text: 'one', new_text: 'two' }),
+      call('shell', { command: 'sleep 0.2; cat a; echo three > a' }),
+      call('read_file', { path: './a' }),
+    );
+    expect(results.map(({ output }) => output).slice(2)).toEqual(['two', 'three\n']);
+  });
+
+  test('that are commands run at once', async () => {
+    const [first, second] = await run(
+      call('shell', {
+        command: 'for i in $(seq 80); do [ -e mark ] && break; sleep 0.1; done; [ -e mark ] && echo seen',
+      }),
+      call('shell', { command: 'touch mark' }),
+    );
+    expect([first?.output, second?.output]).toEqual(['seen\n', '[no output]']);
+  });
+
+  test('all end, however many there are', async () => {
+    const many = Array.from({ length: 30 }, (_, at) => call('shell', { command: `echo ${at}` }));
+    expect((await run(...many)).map(({ output }) => output.trim())).toEqual(many.map((_, at) => String(at)));
+  });
+});
+
+test('a command leaves time for an answer', async () => {
+  const tools = new Toolbox(builtInTools(['shell'], { ...context(), remainingMs: () => 16_000 }));
+  const [result] = await tools.run([call('shell', { command: 'sleep 60' })], () => undefined);
+  expect(result?.output).toBe('[timed out after 1 s]');
+});
+
+test('two tools of one name are refused', () => {
+  const [one] = builtInTools(['shell'], context());
+  expect(() => new Toolbox([one!, one!])).toThrow(expect.objectContaining({ code: 'agent_failed' }));
 });
 
 describe('what a model gets wrong', () => {

@@ -1,7 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { cli, homeOf, scratchHome } from '../../support/cli.ts';
+import { EXIT } from '../../../cli/exit-codes.ts';
+import { buildProgram } from '../../../cli/program.ts';
+import { placeFrom } from '../../../cli/service/place.ts';
+import { cli, homeOf, PROGRAMS, scratchHome, TestTerminal } from '../../support/cli.ts';
 import { FakeApi, messageOf } from '../../support/fake-api.ts';
 
 const KEY = 'sk-canary-0123456789abcdef';
@@ -243,29 +247,28 @@ describe('what goes wrong', () => {
 });
 
 describe('help', () => {
-  it.each([
-    ['up'],
-    ['down'],
-    ['status'],
-    ['run'],
-    ['usage'],
-    ['keys', 'add'],
-    ['keys', 'list'],
-    ['keys', 'rotate'],
-    ['keys', 'revoke'],
-    ['claws', 'create'],
-    ['claws', 'list'],
-    ['claws', 'get'],
-    ['claws', 'deploy'],
-    ['claws', 'stop'],
-    ['claws', 'delete'],
-    ['tasks', 'get'],
-    ['tasks', 'list'],
-    ['tasks', 'watch'],
-    ['tasks', 'cancel'],
-  ])('of %s %s has an example and ends with 0', async (...command) => {
-    const { code, stdout } = await run([...command, '--help']);
-    expect(code).toBe(0);
-    expect(stdout).toMatch(new RegExp(`Examples?:\\n  (\\w+=\\S+ )*clawcage ${command.join(' ')}`));
+  const cliOf = { terminal: new TestTerminal(), place: placeFrom({}), programs: PROGRAMS, exitCode: EXIT.done };
+
+  it('of every command has an example, and every command that says something takes --json', () => {
+    const leaves = (command: Command, path: string[]): [string[], Command][] =>
+      command.commands.length === 0
+        ? [[path, command]]
+        : command.commands.flatMap((one) => leaves(one, [...path, one.name()]));
+    const commands = leaves(buildProgram(cliOf), []).filter(([path]) => path[0] !== 'complete');
+    expect(commands.length).toBeGreaterThan(35);
+    for (const [path, command] of commands) {
+      let help = '';
+      command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
+      const example = new RegExp(`Examples?:\\n(.*\\n)*?.*clawcage ${path.join(' ')}`);
+      expect(help, path.join(' ')).toMatch(example);
+      expect(help, path.join(' ')).toContain('--json');
+      expect(command.description(), path.join(' ')).not.toBe('');
+    }
+  });
+
+  it('ends with 0 and goes to stdout', async () => {
+    const { code, stdout, stderr } = await run(['claws', 'apply', '--help']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain('clawcage claws apply -f claw.yaml');
   });
 });

@@ -44,14 +44,39 @@ describe('capabilities', () => {
       targets: [{ host: 'api.openai.com', port: 443, tls: 'sni' }],
       tunnelMs: 360_000,
     });
-    const hosts = [
-      { host: 'files.example', port: 443 },
-      { host: '2606:4700::1111', port: 8443 },
+    const egress = [
+      'Files.Example.',
+      'files.example:443',
+      '[2606:4700::1111]:8443',
+      'http://old.example:8080',
     ];
-    expect(read(issuer.agent({ ...subject, hosts, lifeMs: 0 })).targets).toEqual([
-      { host: 'files.example', port: 443, tls: 'sni' },
-      { host: '2606:4700::1111', port: 8443, tls: 'ip' },
-    ]);
+    expect(read(issuer.agent({ ...subject, egress, lifeMs: 0 }))).toMatchObject({
+      role: 'agent',
+      targets: [
+        { host: 'files.example', port: 443, tls: 'sni' },
+        { host: '2606:4700::1111', port: 8443, tls: 'ip' },
+        { host: 'old.example', port: 8080, tls: 'plain' },
+      ],
+    });
+  });
+
+  it('ask for no TLS where one of two entries for a host and port asks for none', () => {
+    for (const egress of [
+      ['a.example:80', 'http://a.example'],
+      ['http://a.example', 'a.example:80'],
+    ])
+      expect(read(issuer.agent({ ...subject, egress, lifeMs: 0 })).targets).toEqual([
+        { host: 'a.example', port: 80, tls: 'plain' },
+      ]);
+  });
+
+  it('hold the longest egress list', () => {
+    const label = 'a'.repeat(60);
+    const egress = Array.from(
+      { length: 200 },
+      (_, at) => `http://${at}.${label}.${label}.${label}.example:${60000 + at}`,
+    );
+    expect(read(issuer.agent({ ...subject, egress, lifeMs: 0 })).targets).toHaveLength(200);
   });
 
   it("of a task end soon after the task's time", () => {

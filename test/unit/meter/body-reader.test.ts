@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { eventStreamReader, jsonBodyReader, type BodyReader } from '../../../cage-image/meter/body-reader.ts';
+import type { BodyReader } from '../../../cage-image/meter/answers/body-reader.ts';
+import { eventReader } from '../../../cage-image/meter/answers/event-reader.ts';
+import { jsonReader } from '../../../cage-image/meter/answers/json-reader.ts';
 
 const USAGE = {
   prompt_tokens: 11,
@@ -25,7 +27,7 @@ describe('an event stream', () => {
   test('passes unchanged, wherever it is cut, and its usage is read', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(), { maxLength: 20 }), (places) => {
-        const reader = eventStreamReader(false);
+        const reader = eventReader({ operation: 'chat', hideUsage: false });
         expect(read(reader, STREAM, places)).toBe(STREAM);
         expect(reader.usage()).toEqual(COUNTS);
       }),
@@ -33,37 +35,37 @@ describe('an event stream', () => {
   });
 
   test('loses only the chunk with the usage where the agent did not ask for it', () => {
-    const reader = eventStreamReader(true);
+    const reader = eventReader({ operation: 'chat', hideUsage: true });
     expect(read(reader, STREAM)).toBe(STREAM.replace(LAST, ''));
     expect(reader.usage()).toEqual(COUNTS);
   });
 
   test('keeps a chunk that holds text beside the usage', () => {
     const both = event({ choices: [{ delta: { content: 'x' } }], usage: USAGE });
-    const reader = eventStreamReader(true);
+    const reader = eventReader({ operation: 'chat', hideUsage: true });
     expect(read(reader, both)).toBe(both);
     expect(reader.usage()).toEqual(COUNTS);
   });
 
   test('passes each event as soon as it is whole', () => {
-    const reader = eventStreamReader(false);
+    const reader = eventReader({ operation: 'chat', hideUsage: false });
     expect(reader.push(Buffer.from(TEXT + TEXT.slice(0, 9))).toString()).toBe(TEXT);
   });
 
   test('ends lines in any of the three ways, and may lack the last empty one', () => {
-    const crlf = eventStreamReader(true);
+    const crlf = eventReader({ operation: 'chat', hideUsage: true });
     expect(read(crlf, STREAM.replaceAll('\n', '\r\n'))).not.toContain('prompt_tokens');
     expect(crlf.usage()).toEqual(COUNTS);
-    const unfinished = eventStreamReader(true);
+    const unfinished = eventReader({ operation: 'chat', hideUsage: true });
     expect(read(unfinished, LAST.trimEnd())).toBe('');
     expect(unfinished.usage()).toEqual(COUNTS);
   });
 
   test('has no usage where it broke off before, or where the counts make no sense', () => {
-    const cut = eventStreamReader(false);
+    const cut = eventReader({ operation: 'chat', hideUsage: false });
     read(cut, TEXT + LAST.slice(0, -20));
     expect(cut.usage()).toBeUndefined();
-    const nonsense = eventStreamReader(false);
+    const nonsense = eventReader({ operation: 'chat', hideUsage: false });
     read(nonsense, event({ choices: [], usage: { prompt_tokens: -1, completion_tokens: 'many' } }));
     expect(nonsense.usage()).toBeUndefined();
   });
@@ -72,13 +74,13 @@ describe('an event stream', () => {
 describe('a JSON body', () => {
   test('passes unchanged and its usage is read', () => {
     const body = JSON.stringify({ choices: [{}], usage: USAGE });
-    const reader = jsonBodyReader();
+    const reader = jsonReader('chat');
     expect(read(reader, body, [3, 30])).toBe(body);
     expect(reader.usage()).toEqual(COUNTS);
   });
 
   test('that is no JSON has no usage', () => {
-    const reader = jsonBodyReader();
+    const reader = jsonReader('chat');
     expect(read(reader, '<html>')).toBe('<html>');
     expect(reader.usage()).toBeUndefined();
   });

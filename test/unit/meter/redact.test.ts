@@ -56,3 +56,16 @@ describe('the redactor', () => {
     expect(new KeyRedactor(Buffer.from(KEY)).text(`Bearer ${KEY}`)).toBe('Bearer [redacted]');
   });
 });
+
+test('what is not text keeps its length', () => {
+  const redactor = new KeyRedactor(Buffer.from(KEY), false);
+  const bytes = Buffer.concat([Buffer.from([0, 255]), Buffer.from(KEY), Buffer.from([1, 254])]);
+  const out = Buffer.concat([
+    redactor.push(bytes.subarray(0, 7)),
+    redactor.push(bytes.subarray(7)),
+    redactor.end(),
+  ]);
+  expect(out.length).toBe(bytes.length);
+  expect(out.includes(KEY)).toBe(false);
+  expect([out.at(0), out.at(-1)]).toEqual([0, 254]);
+});

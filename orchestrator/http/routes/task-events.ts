@@ -1,0 +1,39 @@
+import type { FastifyInstance } from 'fastify';
+import { taskEventsQuery } from '#protocol/api.ts';
+import { parse } from '../errors.ts';
+import { EventStream } from '../event-stream.ts';
+import { organisationFor } from '../principal.ts';
+import type { EventRouteParts } from './events.ts';
+
+/** The events of one task as Server-Sent Events, beside the WebSocket for many. */
+export function taskEventRoutes(
+  app: FastifyInstance,
+  { events, watching }: Pick<EventRouteParts, 'events' | 'watching'>,
+): void {
+  const open = new Set<EventStream>();
+  // A stream that is open would keep the service from closing; its reader comes back by itself.
+  app.addHook('preClose', async () => open.forEach((stream) => stream.destroy()));
+
+  app.get<{ Params: { id: string } }>('/tasks/:id/events', async (request, reply) => {
+    organisationFor(request, 'tasks.read');
+    const { id } = request.params;
+    const header = request.headers['last-event-id'];
+    const { after } = parse(taskEventsQuery, header === undefined ? request.query : { after: header });
+    const lastWord = await watching.assertReadable(request.principal, id);
+    const stream = new EventStream({
+      after,
+      subscribe: (from, listener) => {
+        if (!lastWord || events.knows(id)) return events.subscribe(id, from, listener);
+        listener({ type: 'event', task: id, id: (from ?? 0) + 1, event: lastWord });
+        return () => undefined;
+      },
+    });
+    open.add(stream);
+    stream.once('close', () => open.delete(stream));
+    return reply
+      .header('cache-control', 'no-store')
+      .header('x-accel-buffering', 'no')
+      .type('text/event-stream; charset=utf-8')
+      .send(stream);
+  });
+}

@@ -1,0 +1,97 @@
+import { CodedError, toCodedError } from '#errors/coded-error.ts';
+import type { FromCage } from '#protocol/link-messages.ts';
+import type { Log } from '../log.ts';
+import type { ClawRow } from '../store/claws-store.ts';
+import type { Store } from '../store/store.ts';
+import type { CageKeeper } from './cage-keeper.ts';
+import type { LiveCage } from './live-cage.ts';
+
+interface Parts {
+  readonly store: Store;
+  readonly keeper: CageKeeper;
+  readonly log: Log;
+}
+
+type Ready = Extract<FromCage, { type: 'ready' }>;
+
+/** How long a cage may take to be emptied and proven anew. */
+const READY_MS = 20_000;
+
+/**
+ * Cages of Claws with `reuse: claw`, between their tasks: emptied, proven anew, kept for the Claw's next task until its idle time is over. A cage that cannot
+ * be emptied, or whose Claw was changed, stopped or deleted since it was made, is ended.
+ */
+export class KeptCages {
+  readonly #parts: Parts;
+  readonly #emptying = new Map<string, number>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** How many of the Claw's cages will be there again in a moment. */
+  emptying(claw: string): number {
+    return this.#emptying.get(claw) ?? 0;
+  }
+
+  /** After the result of its task, while that is handled: kept where it may be, else ended. Never rejects. */
+  async keepOrEnd(organisation: string, claw: string, cage: LiveCage): Promise<void> {
+    const { keeper, log } = this.#parts;
+    const acknowledged = cage.quiet();
+    this.#count(claw, 1);
+    try {
+      if (await this.#mayKeep(organisation, claw, cage)) {
+        await acknowledged;
+        await this.#empty(cage);
+        if (await this.#mayKeep(organisation, claw, cage)) {
+          if (await this.#parts.store.cages.keep(organisation, cage.cageId)) return;
+        }
+      }
+      await keeper.end(organisation, cage.cageId);
+    } catch (error) {
+      log.warn({ cage: cage.cageId, code: toCodedError(error).code }, 'a cage could not be kept');
+      await keeper.end(organisation, cage.cageId);
+    } finally {
+      this.#count(claw, -1);
+    }
+  }
+
+  /** Ends those whose idle time is over. */
+  async endIdle(claw: ClawRow): Promise<void> {
+    if (claw.reuse !== 'claw') return;
+    const { store, keeper } = this.#parts;
+    for (const row of await store.cages.warmOf(claw.organisation, claw.id)) {
+      const live = keeper.live(row.id);
+      const idleMs = live ? performance.now() - live.readySinceMs : Infinity;
+      if (idleMs >= claw.idleMs) await keeper.retire(claw.organisation, row.id);
+    }
+  }
+
+  async #mayKeep(organisation: string, id: string, cage: LiveCage): Promise<boolean> {
+    const { store } = this.#parts;
+    const claw = await store.claws.byId(organisation, id);
+    if (claw?.reuse !== 'claw' || claw.state !== 'deployed' || claw.updatedAt > cage.madeFor) return false;
+    return (await store.cages.countOf(organisation, id)) <= claw.concurrency;
+  }
+
+  async #empty(cage: LiveCage): Promise<void> {
+    const answered = Promise.withResolvers<Ready>();
+    cage.handle(async (message) => {
+      if (message.type === 'ready') answered.resolve(message);
+    });
+    const late = setTimeout(
+      () => answered.reject(new CodedError('cage_start_failed', { reason: 'it was not emptied in time' })),
+      READY_MS,
+    );
+    cage.send({ type: 'reset' });
+    const { meterPublicKey, proof } = await answered.promise.finally(() => clearTimeout(late));
+    if (!proof.ok) throw new CodedError('cage_unproven');
+    cage.renew({ meterPublicKey, proof });
+  }
+
+  #count(claw: string, change: number): void {
+    const count = this.emptying(claw) + change;
+    if (count > 0) this.#emptying.set(claw, count);
+    else this.#emptying.delete(claw);
+  }
+}

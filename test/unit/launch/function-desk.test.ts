@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { CodedError } from '#errors/coded-error.ts';
+import type { ToCage } from '#protocol/link-messages.ts';
+import type { TaskEvent } from '#protocol/live.ts';
+import { FunctionDesk } from '../../../orchestrator/launch/function-desk.ts';
+
+const call = (callId: string) =>
+  ({
+    type: 'function_call',
+    taskId: 't',
+    epoch: 1,
+    callId,
+    name: 'f',
+    arguments: '{}',
+    waitMs: 1000,
+  }) as const;
+
+function desk() {
+  const sent: ToCage[] = [];
+  const events: TaskEvent[] = [];
+  const waiting: boolean[] = [];
+  const taken: PromiseWithResolvers<void>[] = [];
+  const functions = new FunctionDesk({
+    deliver: (message) => {
+      sent.push(message);
+      const one = Promise.withResolvers<void>();
+      taken.push(one);
+      return one.promise;
+    },
+    publish: (event) => events.push(event),
+    onWaiting: (is) => waiting.push(is),
+  });
+  return { functions, sent, events, waiting, taken };
+}
+const answered = expect.objectContaining({ code: 'function_call_answered' });
+
+describe("calls of a caller's functions", () => {
+  it('that are asked again while they wait are told once', () => {
+    const { functions, events } = desk();
+    functions.ask(call('a'));
+    functions.ask(call('a'));
+    expect(functions.waiting().map(({ id }) => id)).toEqual(['a']);
+    expect(events).toHaveLength(1);
+  });
+
+  it('are answered when the cage has the answer, by the first who answers', async () => {
+    const { functions, events, waiting, taken } = desk();
+    functions.ask(call('a'));
+    const first = functions.answer('a', { ok: true, output: '1' });
+    await expect(functions.answer('a', { ok: true, output: '2' })).rejects.toEqual(answered);
+    expect(functions.waiting()).toEqual([]);
+    expect(waiting).toEqual([true]);
+    taken[0]!.resolve();
+    await first;
+    expect(waiting).toEqual([true, false]);
+    expect(events.at(-1)).toEqual({ kind: 'function_result', call: 'a', ok: true });
+    await expect(functions.answer('a', { ok: true, output: '3' })).rejects.toEqual(answered);
+    functions.ask(call('a'));
+    expect(functions.waiting()).toEqual([]);
+  });
+
+  it('whose answer could not be delivered still wait', async () => {
+    const { functions, taken } = desk();
+    functions.ask(call('a'));
+    const first = functions.answer('a', { ok: true, output: '1' });
+    taken[0]!.reject(new CodedError('link_closed'));
+    await expect(first).rejects.toMatchObject({ code: 'link_closed' });
+    expect(functions.waiting()).toHaveLength(1);
+  });
+
+  it('that are over take no answer, unknown ones neither, nor one that no message can hold', async () => {
+    const { functions, events } = desk();
+    functions.ask(call('a'));
+    functions.over('a');
+    expect(events.at(-1)).toEqual({ kind: 'function_result', call: 'a', ok: false });
+    await expect(functions.answer('a', { ok: true, output: '' })).rejects.toEqual(answered);
+    await expect(functions.answer('b', { ok: true, output: '' })).rejects.toMatchObject({
+      code: 'not_found',
+    });
+    functions.ask(call('c'));
+    await expect(functions.answer('c', { ok: true, output: '\0'.repeat(500_000) })).rejects.toMatchObject({
+      code: 'request_too_large',
+    });
+    expect(functions.waiting()).toHaveLength(1);
+  });
+});
