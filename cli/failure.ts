@@ -32,7 +32,13 @@ export class Failure extends Error {
   /** The same with more details. */
   with(details: Details): Failure {
     const { code, message, requestId } = this;
-    return new Failure({ code, message, details: { ...this.details, ...details }, requestId, status: this.#status });
+    return new Failure({
+      code,
+      message,
+      details: { ...this.details, ...details },
+      requestId,
+      status: this.#status,
+    });
   }
 }
 

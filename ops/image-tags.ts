@@ -14,7 +14,12 @@ export const DEBIAN_SUITE = 'bookworm';
 /** What a bundle can contain besides packages: the import rules of `ops/imports/rules.ts` keep it to these folders. */
 const BUNDLED = ['cage-image', 'src/errors', 'src/protocol', 'src/secret', 'src/sealing', 'src/bounds'];
 const BASE_RECIPE = 'ops/images/base';
-const BUILD_RECIPE = ['ops/images/bundle.ts', 'ops/images/own-libc.ts', 'package-lock.json', 'node_modules/node/package.json'];
+const BUILD_RECIPE = [
+  'ops/images/bundle.ts',
+  'ops/images/own-libc.ts',
+  'package-lock.json',
+  'node_modules/node/package.json',
+];
 
 export interface ImageTags {
   readonly cage: string;

@@ -4,6 +4,7 @@ import { DEFAULT_BASE_IMAGE, imageTags, ROOT, type ImageTags } from './image-tag
 import { findOrigin, makeBase, type Origin } from './images/base.ts';
 import { bundle, PROCESSES } from './images/bundle.ts';
 import { build, hasImage } from './images/engine.ts';
+import { pruneImages } from './images/prune.ts';
 
 const PARTS = ['cage', 'gate'] as const;
 
@@ -105,6 +106,8 @@ if (import.meta.main) {
   } else {
     const made: string[] = [];
     await makeImages((line) => made.push(line), { baseImage });
+    if (process.argv.includes('--prune'))
+      for (const name of await pruneImages(imageTags({ baseImage }))) made.push(`removed ${name}`);
     // The mark by which ops/setup.sh shows a line.
     for (const line of made) console.log(`note: ${line}`);
     if (made.length === 0) console.log('the images are there');

@@ -47,7 +47,7 @@ if [ "$to_make" = debootstrap ]; then
   install_missing
 fi
 if [ "$to_make" != nothing ]; then
-  step 'images' in_engine_group "$node" ops/images.ts
+  step 'images' in_engine_group "$node" ops/images.ts --prune
 fi
 if [ "$steps_done" = 0 ]; then
   echo 'set up: nothing to do'

@@ -72,9 +72,9 @@ async function removeFromEngine(install: string): Promise<void> {
   );
 }
 
-/** The parts before the base that they stand on; other installations' containers keep theirs. */
+/** What stands on others first: agents' images with ours laid over them, the parts, the base; other installations' containers keep theirs. */
 async function removeImages(): Promise<void> {
-  for (const part of ['cage', 'gate', 'node', 'base']) {
+  for (const part of ['agent', 'cage', 'gate', 'node', 'parts', 'base']) {
     const images = await engine.listImages({ filters: { label: [`clawcage.image=${part}`] } });
     const names = images.flatMap(({ Id, RepoTags }) => {
       const tags = (RepoTags ?? []).filter((tag) => tag !== '<none>:<none>');

@@ -34,6 +34,8 @@ export interface Call {
   readonly totalTokens: number;
   /** Tokens of the prompt that arrived with a valid key and model, also where the call was then refused. */
   readonly offeredTokens: number;
+  /** The answer said what was used; a stream without usage, sound alone, a broken answer do not. */
+  readonly told: boolean;
   readonly streamed: boolean;
   /** The client went away before the end. */
   readonly aborted: boolean;

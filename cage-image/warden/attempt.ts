@@ -143,7 +143,7 @@ export class Attempt {
     const { start, paths, files, meter, proxy, gate } = this.#parts;
     requireProof(meter);
     await files.written();
-    const task = JSON.stringify({ task: start.input, claw: start.claw });
+    const task = JSON.stringify({ task: start.input, claw: start.claw, deadlineMs: start.deadlineMs });
     const runFiles = await writeRunFiles(paths, task, start.ca);
     await this.#openKey();
     this.#stopping.signal.throwIfAborted();

@@ -60,6 +60,13 @@ function deploymentOf({ deploy }: ClawInFile, { state }: ClawView): Step['deploy
 }
 
 /** Of a Claw what its owner set. */
-export function settingsOfView({ id, name, state, createdAt, updatedAt, ...settings }: ClawView): ClawFields {
+export function settingsOfView({
+  id: _id,
+  name: _name,
+  state: _state,
+  createdAt: _createdAt,
+  updatedAt: _updatedAt,
+  ...settings
+}: ClawView): ClawFields {
   return settings;
 }

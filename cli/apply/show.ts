@@ -18,7 +18,11 @@ export function lineOf({ claw, action, differences }: Step, tense: keyof typeof 
 
 export function stepJson({ claw, action, differences }: Step): object {
   const done = { create: 'created', change: 'changed', keep: 'unchanged' }[action];
-  return { name: claw.name, action: done, fields: action === 'change' ? differences.map(({ field }) => field) : [] };
+  return {
+    name: claw.name,
+    action: done,
+    fields: action === 'change' ? differences.map(({ field }) => field) : [],
+  };
 }
 
 /** What differs, as lines of - and +. */

@@ -26,7 +26,12 @@ export function progressOf(batch: BatchView): string {
 }
 
 /** Waits for the end of a batch, through a service that is away for a while. A moving line on a terminal, else a line for each tenth. */
-export async function followBatch(client: Client, id: string, terminal: Terminal, signal: AbortSignal): Promise<BatchReply> {
+export async function followBatch(
+  client: Client,
+  id: string,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<BatchReply> {
   const spinner = new Spinner(terminal);
   let [wait, tenth, lostAt]: [number, number, number | undefined] = [POLL_MS.first, 0, undefined];
   try {
@@ -37,7 +42,9 @@ export async function followBatch(client: Client, id: string, terminal: Terminal
         const { batch } = reply;
         const now = Math.floor((endedOf(batch) / Math.max(1, batch.total)) * 10);
         if (batch.done) return reply;
-        spinner.show(`${gauge(endedOf(batch), batch.total, (widthOf(terminal.stderr) ?? 80) < 60 ? 10 : 20)} ${progressOf(batch)}`);
+        spinner.show(
+          `${gauge(endedOf(batch), batch.total, (widthOf(terminal.stderr) ?? 80) < 60 ? 10 : 20)} ${progressOf(batch)}`,
+        );
         if (!terminal.stderr.isTTY && now > tenth) terminal.stderr.write(`${progressOf(batch)}\n`);
         tenth = Math.max(tenth, now);
       } catch (error) {

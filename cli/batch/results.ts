@@ -17,7 +17,12 @@ export async function assertWritable({ file, force }: ResultFile): Promise<void>
 }
 
 /** The results as JSON Lines, in the order of the tasks: to a file, or to standard output. */
-export async function writeResults(cli: Cli, client: Client, id: string, target: ResultFile | undefined): Promise<void> {
+export async function writeResults(
+  cli: Cli,
+  client: Client,
+  id: string,
+  target: ResultFile | undefined,
+): Promise<void> {
   if (target) return toFile(client, id, target);
   const decoder = new TextDecoder();
   for await (const chunk of client.bytes(`${batchPath(id)}/results`))

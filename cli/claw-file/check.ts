@@ -64,9 +64,7 @@ function found(issue: z.core.$ZodIssue, above: readonly PropertyKey[] = []): Fou
 function closest(branches: readonly (readonly z.core.$ZodIssue[])[]): readonly z.core.$ZodIssue[] {
   const wrongAsAWhole = (issues: readonly z.core.$ZodIssue[]): number =>
     issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0) ? 1 : 0;
-  return (
-    branches.toSorted((a, b) => wrongAsAWhole(a) - wrongAsAWhole(b) || a.length - b.length)[0] ?? []
-  );
+  return branches.toSorted((a, b) => wrongAsAWhole(a) - wrongAsAWhole(b) || a.length - b.length)[0] ?? [];
 }
 
 function unknownField(path: readonly PropertyKey[], key: string): Found {
@@ -84,5 +82,7 @@ function unknownField(path: readonly PropertyKey[], key: string): Found {
 
 function wordsOf(issue: z.core.$ZodIssue): string {
   if (issue.message.endsWith('received undefined')) return 'is missing';
-  return issue.message.replace(/^Invalid (input|option|string): /, '').replace(/^(\w)/, (first) => first.toLowerCase());
+  return issue.message
+    .replace(/^Invalid (input|option|string): /, '')
+    .replace(/^(\w)/, (first) => first.toLowerCase());
 }

@@ -75,7 +75,9 @@ function readOption(option: string): [string, unknown] {
   try {
     return [path, parse(text, { maxAliasCount: 0 })];
   } catch {
-    throw failure('usage_invalid', { [`--option ${path}`]: 'the value is not YAML: quote it, such as \'models.images=["a"]\'' });
+    throw failure('usage_invalid', {
+      [`--option ${path}`]: 'the value is not YAML: quote it, such as \'models.images=["a"]\'',
+    });
   }
 }
 

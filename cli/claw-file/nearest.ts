@@ -5,7 +5,9 @@ export function nearest(name: string, known: readonly string[]): string | undefi
     .toSorted((a, b) => a.distance - b.distance);
   const [best] = ranked;
   if (best && best.distance <= Math.max(1, Math.floor(best.candidate.length / 3))) return best.candidate;
-  return known.find((candidate) => candidate.length > 2 && (name.startsWith(candidate) || candidate.startsWith(name)));
+  return known.find(
+    (candidate) => candidate.length > 2 && (name.startsWith(candidate) || candidate.startsWith(name)),
+  );
 }
 
 /** Levenshtein's edit distance. */

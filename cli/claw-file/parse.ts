@@ -29,12 +29,21 @@ export async function parseSource(source: Source): Promise<Parsed> {
   const documents = parseAllDocuments(source.text, { lineCounter: lines, prettyErrors: false });
   const secrets = findSecrets(source.text);
   if (secrets.length > 0)
-    return { claws: [], problems: secrets.map((offset) => ({ at: where(offset), field: '', problem: SECRET_REMEDY })) };
+    return {
+      claws: [],
+      problems: secrets.map((offset) => ({ at: where(offset), field: '', problem: SECRET_REMEDY })),
+    };
   const claws: ClawInFile[] = [];
   const problems: Problem[] = [];
   for (const document of Array.isArray(documents) ? documents : []) {
     const wrong = [...document.errors, ...document.warnings];
-    problems.push(...wrong.map((error) => ({ at: where(error.pos[0]), field: '', problem: `not YAML: ${firstLine(error.message)}` })));
+    problems.push(
+      ...wrong.map((error) => ({
+        at: where(error.pos[0]),
+        field: '',
+        problem: `not YAML: ${firstLine(error.message)}`,
+      })),
+    );
     if (wrong.length > 0 || document.contents === null || isEmpty(document.contents)) continue;
     const one = await readDocument(document, source, where);
     if ('problems' in one) problems.push(...one.problems);
@@ -51,7 +60,8 @@ async function readDocument(
   where: (offset: number) => string,
 ): Promise<ClawInFile | { problems: Problem[] }> {
   const start = document.contents?.range?.[0] ?? 0;
-  const at = (path: readonly PropertyKey[], key?: string): string => where(offsetOf(document, path, key) ?? start);
+  const at = (path: readonly PropertyKey[], key?: string): string =>
+    where(offsetOf(document, path, key) ?? start);
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: 100 });
@@ -71,13 +81,21 @@ async function readDocument(
 }
 
 /** Puts the texts of `{file: …}` in their place; what cannot be read is a problem. */
-async function replaceReferences(value: unknown, { folder }: Source): Promise<{ path: string[]; key?: string; problem: string }[]> {
+async function replaceReferences(
+  value: unknown,
+  { folder }: Source,
+): Promise<{ path: string[]; key?: string; problem: string }[]> {
   if (typeof value !== 'object' || value === null) return [];
   const fields = value as Record<string, unknown>;
   const problems = [];
   for (const field of TEXT_FIELDS) {
     const reference = fields[field] as { file?: unknown } | null | undefined;
-    if (typeof reference !== 'object' || typeof reference?.file !== 'string' || Object.keys(reference).length !== 1) continue;
+    if (
+      typeof reference !== 'object' ||
+      typeof reference?.file !== 'string' ||
+      Object.keys(reference).length !== 1
+    )
+      continue;
     const { file } = reference;
     try {
       const text = await readUtf8(isAbsolute(file) ? file : join(folder, file));

@@ -4,7 +4,10 @@ import { invalidFiles, type Problem } from './problem.ts';
 import { readSources } from './sources.ts';
 
 /** Every Claw that the files describe. `claw_file_invalid` with all problems of all files, where there is one. */
-export async function readClaws(paths: readonly string[], terminal: Terminal): Promise<readonly ClawInFile[]> {
+export async function readClaws(
+  paths: readonly string[],
+  terminal: Terminal,
+): Promise<readonly ClawInFile[]> {
   const parsed = await Promise.all((await readSources(paths, terminal)).map((source) => parseSource(source)));
   const claws = parsed.flatMap((one) => one.claws);
   const problems = [...parsed.flatMap((one) => one.problems), ...twice(claws)];

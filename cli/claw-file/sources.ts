@@ -20,7 +20,9 @@ export async function readSources(paths: readonly string[], { stdin }: Terminal)
   const sources: Source[] = [];
   for (const path of paths) {
     if (path === '-') sources.push({ name: 'standard input', text: await readText(stdin), folder: '.' });
-    else for (const file of await filesOf(path)) sources.push({ name: file, text: await readUtf8(file), folder: dirname(file) });
+    else
+      for (const file of await filesOf(path))
+        sources.push({ name: file, text: await readUtf8(file), folder: dirname(file) });
   }
   return sources;
 }
@@ -31,14 +33,16 @@ async function filesOf(path: string): Promise<string[]> {
   });
   if (!found.isDirectory()) return [path];
   const names = (await readdir(path)).filter((name) => IS_YAML.test(name)).toSorted();
-  if (names.length === 0) throw failure('usage_invalid', { '-f': `${path} has no file that ends in .yaml or .yml` });
+  if (names.length === 0)
+    throw failure('usage_invalid', { '-f': `${path} has no file that ends in .yaml or .yml` });
   return names.map((name) => join(path, name));
 }
 
 /** A text file of a sensible size; `usage_invalid` with its name otherwise. */
 export async function readUtf8(path: string): Promise<string> {
   try {
-    if ((await stat(path)).size > LARGEST_BYTES) throw failure('usage_invalid', { [path]: 'larger than 4 MiB' });
+    if ((await stat(path)).size > LARGEST_BYTES)
+      throw failure('usage_invalid', { [path]: 'larger than 4 MiB' });
     return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path));
   } catch (error) {
     throw unreadable(path, error);
@@ -48,5 +52,7 @@ export async function readUtf8(path: string): Promise<string> {
 function unreadable(path: string, error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return failure('usage_invalid', { [path]: 'not UTF-8' });
-  return code?.startsWith('E') && !code.startsWith('ERR') ? failure('usage_invalid', { [path]: code }) : error;
+  return code?.startsWith('E') && !code.startsWith('ERR')
+    ? failure('usage_invalid', { [path]: code })
+    : error;
 }

@@ -35,7 +35,9 @@ export function addBatchCommands(program: Command, cli: Cli): void {
     .command('run')
     .argument('<claw>', 'the Claw; it is deployed if it is not')
     .argument('<file>', 'the tasks, one on each line; - reads them from standard input')
-    .description('run all tasks of a file; the results are JSON Lines, in its order; Ctrl-C cancels what has not ended')
+    .description(
+      'run all tasks of a file; the results are JSON Lines, in its order; Ctrl-C cancels what has not ended',
+    )
     .option('--out <file>', 'write the results there instead of to standard output')
     .option('--force', 'overwrite that file')
     .option('--detach', 'do not wait for their end')
@@ -92,7 +94,9 @@ async function run(cli: Cli, claw: string, file: string, options: RunOptions): P
   if (options.detach) {
     if (json) return writeJson(cli, { batch: { id: batch.id, total: batch.total } });
     say(cli, batch.id);
-    return void cli.terminal.stderr.write(`${count(batch.total)} tasks. See: clawcage batch show ${batch.id}\n`);
+    return void cli.terminal.stderr.write(
+      `${count(batch.total)} tasks. See: clawcage batch show ${batch.id}\n`,
+    );
   }
   const reply = await followCancellably(cli, client, batch.id);
   if (!reply) return;
@@ -121,7 +125,9 @@ async function readLines(file: string): Promise<Buffer> {
   try {
     const { size } = await stat(file);
     if (size > LIMITS.batchBytes)
-      throw failure('usage_invalid', { file: `${file} is larger than ${LIMITS.batchBytes / 1024 / 1024} MiB` });
+      throw failure('usage_invalid', {
+        file: `${file} is larger than ${LIMITS.batchBytes / 1024 / 1024} MiB`,
+      });
     return await readFile(file);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -147,8 +153,14 @@ async function followCancellably(cli: Cli, client: Client, id: string): Promise<
   }
 }
 
-async function list(cli: Cli, { claw, limit, json }: { claw?: string; limit?: number; json?: boolean }): Promise<void> {
-  const query = new URLSearchParams({ ...(claw !== undefined && { claw }), ...(limit !== undefined && { limit: String(limit) }) });
+async function list(
+  cli: Cli,
+  { claw, limit, json }: { claw?: string; limit?: number; json?: boolean },
+): Promise<void> {
+  const query = new URLSearchParams({
+    ...(claw !== undefined && { claw }),
+    ...(limit !== undefined && { limit: String(limit) }),
+  });
   const reply = await clientOf(cli).get(`/api/v1/batches?${query}`, page(batchView));
   if (json) return writeJson(cli, reply);
   writeTable(cli.terminal, {
@@ -173,7 +185,10 @@ async function show(cli: Cli, id: string, json: boolean): Promise<void> {
 async function cancel(cli: Cli, id: string, json: boolean): Promise<void> {
   const reply = await clientOf(cli).post(`${batchPath(id)}/cancel`, batchReply);
   if (json) return writeJson(cli, reply);
-  say(cli, `Batch ${id} ${reply.batch.done ? 'has ended' : 'is being cancelled'}: ${progressOf(reply.batch)}.`);
+  say(
+    cli,
+    `Batch ${id} ${reply.batch.done ? 'has ended' : 'is being cancelled'}: ${progressOf(reply.batch)}.`,
+  );
 }
 
 function summary({ batch, usage }: BatchReply): string {

@@ -82,7 +82,13 @@ async function remove(cli: Cli, name: string, json: boolean): Promise<void> {
 }
 
 function describe(claw: ClawView): string[] {
-  const { name, model, key, instructions, ...settings } = withoutDefaults(formOf(claw.name, settingsOfView(claw)));
+  const {
+    name: _name,
+    model,
+    key,
+    instructions: _instructions,
+    ...settings
+  } = withoutDefaults(formOf(claw.name, settingsOfView(claw)));
   const rows: [string, string][] = [
     ['name', claw.name],
     ['state', claw.state],
@@ -99,6 +105,8 @@ function describe(claw: ClawView): string[] {
   const others = Object.entries(settings).filter(([field]) => !shown.includes(field));
   return [
     ...rows.map(([label, value]) => `${label.padEnd(13)} ${value}`),
-    ...(others.length === 0 ? [] : stringify(Object.fromEntries(others), { lineWidth: 0 }).trimEnd().split('\n')),
+    ...(others.length === 0
+      ? []
+      : stringify(Object.fromEntries(others), { lineWidth: 0 }).trimEnd().split('\n')),
   ];
 }

@@ -22,7 +22,9 @@ export function addDoctorCommand(program: Command, cli: Cli): void {
   program
     .command('doctor')
     .summary('look at every part closely, say what is wrong and what to do')
-    .description('look at every part closely, say what is wrong and what to do; opens a cage and has it prove itself')
+    .description(
+      'look at every part closely, say what is wrong and what to do; opens a cage and has it prove itself',
+    )
     .option('--no-cage', 'leave the cage out')
     .option('--json', 'print {"ok","checks":[{"name","ok","found","reason","remedy","ms"}]}')
     .addHelpText(
@@ -58,7 +60,10 @@ async function allChecks(cli: Cli, cage: boolean): Promise<DoctorCheck[]> {
     const running = await findRunning(cli);
     if (!running) {
       const remedy = 'start it: clawcage up';
-      return [service({ reason: `nothing answers at ${clientOf(cli).url}`, remedy }), ...(await checksWithoutService(cli))];
+      return [
+        service({ reason: `nothing answers at ${clientOf(cli).url}`, remedy }),
+        ...(await checksWithoutService(cli)),
+      ];
     }
     const path = `/api/v1/doctor${cage ? '' : '?cage=false'}`;
     const { checks } = await clientOf(cli).get(path, doctorReply, { timeoutMs: ANSWER_MS });
@@ -66,7 +71,10 @@ async function allChecks(cli: Cli, cage: boolean): Promise<DoctorCheck[]> {
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     const remedy = `look at its log: ${logOf(cli.place)}`;
-    return [service({ reason: `${error.code}: ${error.message}`, remedy }), ...(await checksBesideService(cli))];
+    return [
+      service({ reason: `${error.code}: ${error.message}`, remedy }),
+      ...(await checksBesideService(cli)),
+    ];
   }
 }
 
@@ -74,8 +82,11 @@ function linesOf(cli: Cli, { name, ok, found, reason, remedy }: DoctorCheck): st
   const { green, red, dim, yellow } = coloursFor(cli.terminal.stdout, cli.terminal.env);
   const width = widthOf(cli.terminal.stdout);
   const more = ok ? found : reason;
-  const head = `${name.padEnd(12)}${more === undefined ? '' : ` ${more.replace(/[\p{Cc}]+/gu, ' ')}`}`.trimEnd();
-  const first = wrapped(head, width, 4).map((line, index) => (index === 0 ? `${ok ? green('✓') : red('✗')} ${line}` : `    ${dim(line)}`));
+  const head =
+    `${name.padEnd(12)}${more === undefined ? '' : ` ${more.replace(/[\p{Cc}]+/gu, ' ')}`}`.trimEnd();
+  const first = wrapped(head, width, 4).map((line, index) =>
+    index === 0 ? `${ok ? green('✓') : red('✗')} ${line}` : `    ${dim(line)}`,
+  );
   if (ok || remedy === undefined) return first;
   return [...first, ...wrapped(`→ ${remedy}`, width, 4).map((line) => `    ${yellow(line)}`)];
 }

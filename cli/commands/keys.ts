@@ -65,7 +65,9 @@ export function addKeysCommands(program: Command, cli: Cli): void {
   keys
     .command('models')
     .argument('<name>', 'the key')
-    .description('list the models that the provider offers to a key; asked from inside a cage, and kept for minutes')
+    .description(
+      'list the models that the provider offers to a key; asked from inside a cage, and kept for minutes',
+    )
     .option('--json', 'print {"key","models","askedAt"}')
     .addHelpText('after', '\nExample:\n  clawcage keys models work\n')
     .action((name: string, options: { json?: boolean }) => models(cli, name, options.json === true));

@@ -50,12 +50,20 @@ async function logs(cli: Cli, id: string, { follow = false, json = false }: Opti
 function timeline(task: TaskView): string[] {
   const rows: [string, string, string][] = [['made', task.createdAt, '']];
   if (task.notBefore !== null) rows.push(['not before', task.notBefore, '']);
-  if (task.startedAt !== null) rows.push(['started', task.startedAt, `after ${took(task.createdAt, task.startedAt)}, attempt ${task.epoch}`]);
-  if (task.endedAt !== null) rows.push([task.state, task.endedAt, `after ${took(task.startedAt ?? task.createdAt, task.endedAt)}`]);
+  if (task.startedAt !== null)
+    rows.push([
+      'started',
+      task.startedAt,
+      `after ${took(task.createdAt, task.startedAt)}, attempt ${task.epoch}`,
+    ]);
+  if (task.endedAt !== null)
+    rows.push([task.state, task.endedAt, `after ${took(task.startedAt ?? task.createdAt, task.endedAt)}`]);
   const now = task.waiting === null ? task.state : `${task.state}, waiting: ${task.waiting}`;
   return [
     `${task.id} of ${task.claw}${task.endedAt === null ? `: ${now}` : ''}`,
-    ...rows.map(([what, at, note]) => `  ${at.replace('T', ' ').replace('Z', ' UTC')}  ${`${what} ${note}`.trimEnd()}`),
+    ...rows.map(
+      ([what, at, note]) => `  ${at.replace('T', ' ').replace('Z', ' UTC')}  ${`${what} ${note}`.trimEnd()}`,
+    ),
     '',
   ];
 }

@@ -46,19 +46,31 @@ export function addRunCommand(program: Command, cli: Cli): void {
       'run one task: the text streams to standard output, progress to standard error; Ctrl-C cancels the task',
     )
     .option('--file <file>', 'a file for the task; may be given several times', gather, [])
-    .option('--image <file>', 'a PNG, JPEG, WebP or GIF for the model to see; may be given several times', gather, [])
+    .option(
+      '--image <file>',
+      'a PNG, JPEG, WebP or GIF for the model to see; may be given several times',
+      gather,
+      [],
+    )
     .option('--schema <file>', 'JSON Schema that the answer has to fit')
     .option('--json-answer', 'the answer is to be JSON of any form')
     .option('--out <folder>', 'write what the task leaves in /work/out there')
     .option('--force', 'with --out, overwrite files that are there')
-    .option('--functions <file>', 'functions of yours that the model may call: a list of {name, description, parameters}')
+    .option(
+      '--functions <file>',
+      'functions of yours that the model may call: a list of {name, description, parameters}',
+    )
     .option(
       '--on-function <name=command>',
       'run this for a call: the arguments on its standard input, what it prints is the result; may be given several times',
       gather,
       [],
     )
-    .option('--priority <n>', 'of the waiting tasks of a Claw the highest goes first, -100 to 100', integer(-100, 100))
+    .option(
+      '--priority <n>',
+      'of the waiting tasks of a Claw the highest goes first, -100 to 100',
+      integer(-100, 100),
+    )
     .option('--timeout <time>', 'the longest that it may take, such as 90s or 10m', duration)
     .option('--not-before <time>', 'do not begin earlier', pointInTime)
     .option('--delay <time>', 'do not begin earlier than so much from now', delay)
@@ -73,8 +85,12 @@ export function addRunCommand(program: Command, cli: Cli): void {
 async function run(cli: Cli, name: string, text: string, options: Options): Promise<void> {
   const json = options.json === true;
   const body = await readInput(cli.terminal, text, options);
-  const handlers = readHandlers(options.onFunction, (body.functions ?? []).map((one) => one.name));
-  const target = options.out === undefined ? undefined : { folder: options.out, force: options.force === true };
+  const handlers = readHandlers(
+    options.onFunction,
+    (body.functions ?? []).map((one) => one.name),
+  );
+  const target =
+    options.out === undefined ? undefined : { folder: options.out, force: options.force === true };
   if (target) await assertFolder(target);
   const client = clientOf(cli);
   const shown = new TaskShown(cli.terminal, { stream: !json });
@@ -89,8 +105,15 @@ async function run(cli: Cli, name: string, text: string, options: Options): Prom
       env: cli.terminal.env,
       say: (line) => shown.progress(line),
     });
-    const reply = await followCancellably(cli, client, { id: task.id, shown, functions }).finally(() => functions.close());
-    if (reply) cli.exitCode = await showOutcome(cli.terminal, client, reply, { json, shown, ...(target && { target }) });
+    const reply = await followCancellably(cli, client, { id: task.id, shown, functions }).finally(() =>
+      functions.close(),
+    );
+    if (reply)
+      cli.exitCode = await showOutcome(cli.terminal, client, reply, {
+        json,
+        shown,
+        ...(target && { target }),
+      });
     else cli.exitCode = EXIT.cancelled;
   } finally {
     shown.close();

@@ -24,8 +24,10 @@ interface ListOptions {
 }
 
 export function addTasksCommands(program: Command, cli: Cli): void {
-  const tasks = program.command('tasks')
-    .summary('pieces of work: look, watch, answer, cancel').description('pieces of work: look, watch, answer their calls, fetch their files, cancel');
+  const tasks = program
+    .command('tasks')
+    .summary('pieces of work: look, watch, answer, cancel')
+    .description('pieces of work: look, watch, answer their calls, fetch their files, cancel');
 
   tasks
     .command('get')

@@ -34,7 +34,10 @@ export function addUsageCommand(program: Command, cli: Cli): void {
     .option('--until <time>', 'to when: a time; now where it is left out', pointInTime)
     .addOption(new Option('--by <period>', 'a line for each').choices(by.unwrap().options))
     .addOption(new Option('--group <what>', 'apart by this').choices(group.unwrap().options))
-    .option('--time-zone <name>', "where days and hours begin, such as Europe/Berlin; this machine's where it is left out")
+    .option(
+      '--time-zone <name>',
+      "where days and hours begin, such as Europe/Berlin; this machine's where it is left out",
+    )
     .option('--json', 'print as JSON')
     .addHelpText('after', EXAMPLES)
     .action((name: string | undefined, options: Options) => usage(cli, name, options));
@@ -48,7 +51,8 @@ function sinceWhen(text: string): string {
 async function usage(cli: Cli, name: string | undefined, options: Options): Promise<void> {
   const { since, until, by, group, timeZone, json = false } = options;
   const plain = until === undefined && by === undefined && group === undefined && timeZone === undefined;
-  if (name !== undefined && plain && /^\d/.test(since) && !since.includes('-')) return ofClaw(cli, name, since, json);
+  if (name !== undefined && plain && /^\d/.test(since) && !since.includes('-'))
+    return ofClaw(cli, name, since, json);
   const query = {
     ...(name !== undefined && { claw: name }),
     by: by ?? (group === undefined && name !== undefined ? 'hour' : 'all'),

@@ -16,7 +16,10 @@ export function addWebhooksCommands(program: Command, cli: Cli): void {
     .action((options: { rotate?: boolean; json?: boolean }) => secret(cli, options));
 }
 
-async function secret(cli: Cli, { rotate = false, json = false }: { rotate?: boolean; json?: boolean }): Promise<void> {
+async function secret(
+  cli: Cli,
+  { rotate = false, json = false }: { rotate?: boolean; json?: boolean },
+): Promise<void> {
   const client = clientOf(cli);
   const reply = rotate
     ? await client.post('/api/v1/webhooks/secret/rotate', webhookSecretReply)

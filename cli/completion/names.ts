@@ -5,7 +5,16 @@ import type { Candidate, Names } from './tree.ts';
 /** Somebody waits with a finger on the Tab key: what does not come by then is not offered. */
 const PATIENCE_MS = 400;
 
-const named = z.object({ items: z.array(z.looseObject({ name: z.string().optional(), id: z.string().optional(), claw: z.string().optional(), state: z.string().optional() })) });
+const named = z.object({
+  items: z.array(
+    z.looseObject({
+      name: z.string().optional(),
+      id: z.string().optional(),
+      claw: z.string().optional(),
+      state: z.string().optional(),
+    }),
+  ),
+});
 
 /** The names that begin so; none where the service does not answer at once. */
 export async function namesOf(cli: Cli, of: Names, typed: string): Promise<Candidate[]> {
@@ -13,7 +22,10 @@ export async function namesOf(cli: Cli, of: Names, typed: string): Promise<Candi
   try {
     const { items } = await clientOf(cli).get(path, named, { timeoutMs: PATIENCE_MS });
     return items
-      .map((item) => ({ word: item.name ?? item.id ?? '', about: [item.claw, item.state].filter(Boolean).join(', ') }))
+      .map((item) => ({
+        word: item.name ?? item.id ?? '',
+        about: [item.claw, item.state].filter(Boolean).join(', '),
+      }))
       .filter(({ word }) => word !== '' && word.startsWith(typed));
   } catch {
     return [];

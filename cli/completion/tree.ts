@@ -69,12 +69,15 @@ function valueOf(option: Option): Completion {
   if (option.long === '--claw') return { kind: 'names', of: 'claws' };
   if (option.long === '--key') return { kind: 'names', of: 'keys' };
   if (option.long === '--batch') return { kind: 'names', of: 'batches' };
-  return FILES.test(option.flags.replace(/^.*?(?=<|$)/, '')) || option.long === '--ca' ? { kind: 'files' } : nothing;
+  return FILES.test(option.flags.replace(/^.*?(?=<|$)/, '')) || option.long === '--ca'
+    ? { kind: 'files' }
+    : nothing;
 }
 
 /** By what the argument is said to be: a word of its description. */
 function argumentOf(command: Command, argument: Argument | undefined): Completion {
-  if (!argument || command.name() === 'create' || (command.name() === 'add' && argument.name() === 'name')) return nothing;
+  if (!argument || command.name() === 'create' || (command.name() === 'add' && argument.name() === 'name'))
+    return nothing;
   const { description } = argument;
   if (argument.argChoices)
     return { kind: 'words', candidates: argument.argChoices.map((word) => ({ word, about: '' })) };

@@ -31,7 +31,11 @@ export function checksWithoutService(cli: Cli): Promise<DoctorCheck[]> {
       remedy: 'start the container engine (make setup installs it), or check DOCKER_HOST',
       run: async () => `version ${(await infoOf(env)).ServerVersion}`,
     },
-    { name: 'images', remedy: 'run make setup: it builds the images of cage and gate', run: () => checkImages(env) },
+    {
+      name: 'images',
+      remedy: 'run make setup: it builds the images of cage and gate',
+      run: () => checkImages(env),
+    },
     engineDisk(env),
     {
       name: 'port',
@@ -43,7 +47,11 @@ export function checksWithoutService(cli: Cli): Promise<DoctorCheck[]> {
       },
     },
     { name: 'home', remedy: `give it to you alone: chmod 700 ${home}`, run: () => checkHome(home) },
-    { name: 'disk', remedy: 'make room on the file system of CLAWCAGE_HOME', run: () => freeSpace(home, GIB) },
+    {
+      name: 'disk',
+      remedy: 'make room on the file system of CLAWCAGE_HOME',
+      run: () => freeSpace(home, GIB),
+    },
   ]);
 }
 
@@ -55,7 +63,7 @@ export function checksBesideService(cli: Cli): Promise<DoctorCheck[]> {
 function engineDisk(env: Cli['terminal']['env']): LocalCheck {
   return {
     name: 'engine disk',
-    remedy: "make room where the engine keeps its images, such as with docker image prune",
+    remedy: 'make room where the engine keeps its images, such as with docker image prune',
     run: async () => {
       const folder = (await infoOf(env)).DockerRootDir;
       if (folder === undefined || !existsSync(folder)) return 'on another machine, not looked at';
@@ -73,8 +81,10 @@ async function infoOf(env: Cli['terminal']['env']): Promise<z.infer<typeof engin
 async function checkImages(env: Cli['terminal']['env']): Promise<undefined> {
   const { cage, gate } = imageTags({ baseImage: env.CLAWCAGE_BASE_IMAGE });
   const missing = [];
-  for (const tag of [cage, gate]) if ((await askEngine(env, `/images/${tag}/json`))?.status !== 200) missing.push(tag);
-  if (missing.length > 0) throw new Error(`${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not there`);
+  for (const tag of [cage, gate])
+    if ((await askEngine(env, `/images/${tag}/json`))?.status !== 200) missing.push(tag);
+  if (missing.length > 0)
+    throw new Error(`${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} not there`);
   return undefined;
 }
 

@@ -16,7 +16,10 @@ export function askEngine(env: Env, path: string): Promise<{ status: number; bod
       response.on('error', () => resolve(undefined));
       response.on('end', () => {
         try {
-          resolve({ status: response.statusCode ?? 0, body: JSON.parse(Buffer.concat(chunks).toString('utf8')) });
+          resolve({
+            status: response.statusCode ?? 0,
+            body: JSON.parse(Buffer.concat(chunks).toString('utf8')),
+          });
         } catch {
           resolve(undefined);
         }

@@ -47,13 +47,19 @@ function linesOf(event: TaskEvent, { cyan, dim, green, red }: Colours): string[]
   const mark = (ok: boolean): string => (ok ? green('✓') : red('✗'));
   switch (event.kind) {
     case 'state':
-      return [dim(`· ${event.task.state}${event.task.waiting === null ? '' : `, waiting: ${clean(event.task.waiting)}`} (attempt ${event.task.epoch})`)];
+      return [
+        dim(
+          `· ${event.task.state}${event.task.waiting === null ? '' : `, waiting: ${clean(event.task.waiting)}`} (attempt ${event.task.epoch})`,
+        ),
+      ];
     case 'tool_call':
       return [`${cyan('→')} ${clean(event.name)} ${clean(event.arguments)}`];
     case 'tool_result':
       return [`${mark(event.ok)} ${clean(event.name)}`, ...quoted(event.output)];
     case 'function_call':
-      return [`${cyan('→')} ${clean(event.call.name)} ${clean(event.call.arguments)} ${dim(`(your function, call ${event.call.id})`)}`];
+      return [
+        `${cyan('→')} ${clean(event.call.name)} ${clean(event.call.arguments)} ${dim(`(your function, call ${event.call.id})`)}`,
+      ];
     case 'function_result':
       return [`${mark(event.ok)} ${dim(`call ${event.call} answered`)}`];
     case 'status':
@@ -67,5 +73,9 @@ function linesOf(event: TaskEvent, { cyan, dim, green, red }: Colours): string[]
   }
 }
 
-const quoted = (text: string): string[] => text.trimEnd().split('\n').map((line) => `  │ ${clean(line)}`);
+const quoted = (text: string): string[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => `  │ ${clean(line)}`);
 const clean = (text: string): string => text.replace(/[\p{Cc}]+/gu, ' ');

@@ -6,7 +6,10 @@ import type { Client } from '../client.ts';
 import { Failure, failure } from '../failure.ts';
 
 /** What to run for which function: `NAME=COMMAND`. */
-export function readHandlers(given: readonly string[], known: readonly string[]): ReadonlyMap<string, string> {
+export function readHandlers(
+  given: readonly string[],
+  known: readonly string[],
+): ReadonlyMap<string, string> {
   return new Map(
     given.map((handler): [string, string] => {
       const at = handler.indexOf('=');
@@ -14,7 +17,9 @@ export function readHandlers(given: readonly string[], known: readonly string[])
       if (at < 1 || at === handler.length - 1)
         throw failure('usage_invalid', { '--on-function': 'NAME=COMMAND, such as weather=./weather.sh' });
       if (!known.includes(name))
-        throw failure('usage_invalid', { '--on-function': `${name} is none of the functions of --functions (${known.join(', ') || 'there are none'})` });
+        throw failure('usage_invalid', {
+          '--on-function': `${name} is none of the functions of --functions (${known.join(', ') || 'there are none'})`,
+        });
       return [name, handler.slice(at + 1)];
     }),
   );
@@ -50,7 +55,9 @@ export class FunctionRunner {
     this.#begun.add(call.id);
     const command = this.#parts.handlers.get(call.name);
     if (command === undefined) {
-      this.#parts.say(`${call.name} waits for its result: clawcage tasks answer ${call.task} ${call.id} TEXT`);
+      this.#parts.say(
+        `${call.name} waits for its result: clawcage tasks answer ${call.task} ${call.id} TEXT`,
+      );
       return;
     }
     const work = this.#answer(call, command)
@@ -91,10 +98,16 @@ export class FunctionRunner {
 export const callsPath = (task: string): string => `/api/v1/tasks/${encodeURIComponent(task)}/calls`;
 
 /** Sends a result; through a service that is away for a moment, and no second time where the first was taken. */
-export async function sendResult(client: Client, call: Pick<FunctionCall, 'id' | 'task'>, result: FunctionResult): Promise<void> {
+export async function sendResult(
+  client: Client,
+  call: Pick<FunctionCall, 'id' | 'task'>,
+  result: FunctionResult,
+): Promise<void> {
   for (let round = 1; ; round++) {
     try {
-      await client.post(`${callsPath(call.task)}/${encodeURIComponent(call.id)}`, z.unknown(), { body: result });
+      await client.post(`${callsPath(call.task)}/${encodeURIComponent(call.id)}`, z.unknown(), {
+        body: result,
+      });
       return;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
@@ -131,7 +144,16 @@ async function runCommand(command: string, { call, env, signal }: Run): Promise<
     child.on('error', () => resolve(null));
     child.on('close', resolve);
   });
-  if (code === 0 && written.stdout.length <= MOST_CHARACTERS) return { ok: true, output: written.stdout.replace(/\n$/, '') };
-  const reason = code === 0 ? 'it printed more than a result may hold' : code === null ? 'it could not be run to its end' : `it ended with ${code}`;
-  return { ok: false, output: `${reason}${written.stderr.trim() === '' ? '' : `: ${written.stderr.trim().slice(-2000)}`}` };
+  if (code === 0 && written.stdout.length <= MOST_CHARACTERS)
+    return { ok: true, output: written.stdout.replace(/\n$/, '') };
+  const reason =
+    code === 0
+      ? 'it printed more than a result may hold'
+      : code === null
+        ? 'it could not be run to its end'
+        : `it ended with ${code}`;
+  return {
+    ok: false,
+    output: `${reason}${written.stderr.trim() === '' ? '' : `: ${written.stderr.trim().slice(-2000)}`}`,
+  };
 }

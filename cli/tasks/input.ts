@@ -22,7 +22,11 @@ export interface InputOptions {
 }
 
 /** The task as the API takes it. `usage_invalid` names the option whose file cannot be read or makes no sense. */
-export async function readInput(terminal: Terminal, text: string, options: InputOptions): Promise<TaskCreate> {
+export async function readInput(
+  terminal: Terminal,
+  text: string,
+  options: InputOptions,
+): Promise<TaskCreate> {
   const { schema, jsonAnswer, functions, priority, timeout, notBefore, delay, deadline, webhook } = options;
   if (schema !== undefined && jsonAnswer)
     throw failure('usage_invalid', { '--schema': 'asks for JSON already: leave --json-answer out' });
@@ -32,7 +36,9 @@ export async function readInput(terminal: Terminal, text: string, options: Input
     text: text === '-' ? await readText(terminal.stdin) : text,
     files: await readTaskFiles(options.file),
     ...(options.image.length > 0 && { images: await readTaskImages(options.image) }),
-    ...(schema !== undefined && { answer: { type: 'json_schema' as const, schema: await readSchema(schema) } }),
+    ...(schema !== undefined && {
+      answer: { type: 'json_schema' as const, schema: await readSchema(schema) },
+    }),
     ...(jsonAnswer && { answer: { type: 'json' as const } }),
     ...(functions !== undefined && { functions: await readFunctions(functions) }),
     ...(priority !== undefined && { priority }),
@@ -54,10 +60,13 @@ async function readSchema(path: string): Promise<Record<string, unknown>> {
 /** A list of `{name, description, parameters}`, also in the form of OpenAI's `tools`. */
 async function readFunctions(path: string): Promise<TaskFunction[]> {
   const list = await readData(path, '--functions');
-  if (!Array.isArray(list)) throw failure('usage_invalid', { '--functions': `${path} is no list of functions` });
+  if (!Array.isArray(list))
+    throw failure('usage_invalid', { '--functions': `${path} is no list of functions` });
   return list.map((given: unknown, index) => {
     const wrapped = given as { type?: unknown; function?: unknown } | null;
-    const parsed = taskFunction.safeParse(wrapped?.type === 'function' ? (wrapped.function ?? withoutType(given)) : given);
+    const parsed = taskFunction.safeParse(
+      wrapped?.type === 'function' ? (wrapped.function ?? withoutType(given)) : given,
+    );
     if (parsed.success) return parsed.data;
     const [issue] = parsed.error.issues;
     const field = [index, ...(issue?.path ?? [])].map(String).join('.');
@@ -67,7 +76,7 @@ async function readFunctions(path: string): Promise<TaskFunction[]> {
 
 /** The flat form of a tool in the responses API: `{type, name, description, parameters, strict}`. */
 function withoutType(given: unknown): object {
-  const { type, strict, ...fields } = given as Record<string, unknown>;
+  const { type: _type, strict: _strict, ...fields } = given as Record<string, unknown>;
   return fields;
 }
 

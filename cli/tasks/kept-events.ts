@@ -7,7 +7,12 @@ import type { Follower } from './follow.ts';
 const QUIET_MS = 400;
 
 /** Gives the follower the events that the service still has of a task, and does not wait for later ones. */
-export function readKept(client: Client, task: string, follower: Follower, signal: AbortSignal): Promise<void> {
+export function readKept(
+  client: Client,
+  task: string,
+  follower: Follower,
+  signal: AbortSignal,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = client.events();
     let quiet: NodeJS.Timeout | undefined;
@@ -31,14 +36,17 @@ export function readKept(client: Client, task: string, follower: Follower, signa
     });
     socket.on('message', (data) => {
       const message = serverMessage.safeParse(JSON.parse(String(data)));
-      if (!message.success) return end(() => reject(failure('reply_invalid', { url: client.url, path: '/api/v1/events' })));
+      if (!message.success)
+        return end(() => reject(failure('reply_invalid', { url: client.url, path: '/api/v1/events' })));
       wait();
       if (message.data.type === 'gap') return follower.onGap();
       if (message.data.type !== 'event' || message.data.task !== task) return;
       follower.onEvent(message.data.event);
       if (message.data.event.kind === 'ended') end(resolve);
     });
-    socket.on('error', (error) => end(() => reject(failure('server_unreachable', { url: client.url, reason: error.name }))));
+    socket.on('error', (error) =>
+      end(() => reject(failure('server_unreachable', { url: client.url, reason: error.name }))),
+    );
     socket.on('close', () => end(resolve));
   });
 }

@@ -24,19 +24,27 @@ export async function assertFolder({ folder }: Target): Promise<void> {
  * through a link that is in it, is `output_unsafe`; what is there already is `output_exists` without `force`. Both are looked for before the
  * first file is written, and held when it is.
  */
-export async function saveFiles(client: Client, task: string, files: readonly OutputFile[], target: Target): Promise<void> {
+export async function saveFiles(
+  client: Client,
+  task: string,
+  files: readonly OutputFile[],
+  target: Target,
+): Promise<void> {
   await assertFolder(target);
   const unsafe = files.filter(({ path }) => !isPlain(path)).map(({ path }) => path);
   if (unsafe.length > 0) throw failure('output_unsafe', { files: unsafe, task });
   const there: string[] = [];
   for (const { path } of files) if (await isThere(target, path)) there.push(path);
-  if (there.length > 0 && !target.force) throw failure('output_exists', { files: there, later: `clawcage tasks files ${task} --out DIR` });
+  if (there.length > 0 && !target.force)
+    throw failure('output_exists', { files: there, later: `clawcage tasks files ${task} --out DIR` });
   for (const { path } of files) await save(client, task, path, target);
 }
 
 /** Relative, of plain names only. */
 function isPlain(path: string): boolean {
-  return path.split('/').every((name) => name !== '' && name !== '.' && name !== '..' && !/[\p{Cc}\\]/u.test(name));
+  return path
+    .split('/')
+    .every((name) => name !== '' && name !== '.' && name !== '..' && !/[\p{Cc}\\]/u.test(name));
 }
 
 /** Whether a file is there; a link or a file where a folder has to be is `output_unsafe`. */
@@ -47,7 +55,10 @@ async function isThere({ folder }: Target, path: string): Promise<boolean> {
     if (!found) return false;
     const isLast = depth === names.length;
     if (found.isSymbolicLink() || (isLast ? !found.isFile() : !found.isDirectory()))
-      throw failure('output_unsafe', { file: names.slice(0, depth).join('/'), reason: found.isSymbolicLink() ? 'it is a link' : 'it is of another kind' });
+      throw failure('output_unsafe', {
+        file: names.slice(0, depth).join('/'),
+        reason: found.isSymbolicLink() ? 'it is a link' : 'it is of another kind',
+      });
   }
   return true;
 }
@@ -63,7 +74,11 @@ async function save(client: Client, task: string, path: string, target: Target):
     if (target.force) await rename(part, file);
     else await link(part, file);
   } catch (error) {
-    throw error instanceof Failure ? error : failure('usage_invalid', { '--out': `${path}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be written'}` });
+    throw error instanceof Failure
+      ? error
+      : failure('usage_invalid', {
+          '--out': `${path}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be written'}`,
+        });
   } finally {
     await rm(part, { force: true });
   }
@@ -76,4 +91,5 @@ async function download(client: Client, task: string, path: string, part: string
 }
 
 export const filesPath = (task: string): string => `/api/v1/tasks/${encodeURIComponent(task)}/files`;
-const filePath = (task: string, path: string): string => `${filesPath(task)}/${path.split('/').map(encodeURIComponent).join('/')}`;
+const filePath = (task: string, path: string): string =>
+  `${filesPath(task)}/${path.split('/').map(encodeURIComponent).join('/')}`;

@@ -37,11 +37,9 @@ export class TaskShown implements Follower {
     else if (event.kind === 'state') this.#state(event.task);
     else if (event.kind === 'status') this.#working(event.status);
     else if (event.kind === 'tool_call') this.#toolCall(event.name, event.arguments);
-    else if (event.kind === 'tool_result')
-      this.#progress(
-        `${this.#mark(event.ok)} ${oneLine(event.name)}`,
-      );
-    else if (event.kind === 'function_call') this.#toolCall(event.call.name, event.call.arguments, 'waits for its result');
+    else if (event.kind === 'tool_result') this.#progress(`${this.#mark(event.ok)} ${oneLine(event.name)}`);
+    else if (event.kind === 'function_call')
+      this.#toolCall(event.call.name, event.call.arguments, 'waits for its result');
     else if (event.kind === 'function_result') this.#progress(this.#mark(event.ok) + ' answered');
     else if (event.kind === 'log') this.#log(event.text);
     else this.#spinner.clear();
@@ -94,7 +92,8 @@ export class TaskShown implements Follower {
 
   /** What the agent's process writes for people to read. */
   #log(text: string): void {
-    for (const line of text.split('\n')) if (line.trim() !== '') this.#progress(this.#colours.dim(oneLine(line)));
+    for (const line of text.split('\n'))
+      if (line.trim() !== '') this.#progress(this.#colours.dim(oneLine(line)));
   }
 
   #mark(ok: boolean): string {

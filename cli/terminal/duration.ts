@@ -12,13 +12,6 @@ export function duration(text: string): number {
   return ms;
 }
 
-/** The same form, left as text for the service to read. */
-export function span(text: string): string {
-  if (!/^\d{1,6}[smhd]$/.test(text))
-    throw new InvalidArgumentError('A duration is a number and s, m, h or d, such as 1h or 7d.');
-  return text;
-}
-
 /** A whole number that is not negative. */
 export function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number, 0 or more.');

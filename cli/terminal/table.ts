@@ -35,12 +35,18 @@ function fit(widths: number[], columns: number): boolean {
 }
 
 /** The first line is empty, in place of the headings. */
-function blocks(headings: readonly string[], rows: readonly (readonly string[])[], columns: number): string[] {
+function blocks(
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+  columns: number,
+): string[] {
   const label = Math.max(...headings.map((heading) => heading.length));
   const lines = rows.map((row) =>
     headings.flatMap((heading, column) => {
       const text = row[column] ?? '';
-      return text === '' ? [] : [`${heading.padEnd(label)}  ${cell(text, Math.max(NARROWEST, columns - label - 2)).trimEnd()}`];
+      return text === ''
+        ? []
+        : [`${heading.padEnd(label)}  ${cell(text, Math.max(NARROWEST, columns - label - 2)).trimEnd()}`];
     }),
   );
   return ['', ...lines.flatMap((block, index) => (index === 0 ? block : ['', ...block]))];

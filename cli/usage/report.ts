@@ -29,7 +29,11 @@ export async function readReport(client: Client, query: ReportQuery): Promise<Us
   return { ...first, items, nextCursor: null };
 }
 
-export function showReport(cli: Cli, report: UsageReport, { query, json }: { query: ReportQuery; json: boolean }): void {
+export function showReport(
+  cli: Cli,
+  report: UsageReport,
+  { query, json }: { query: ReportQuery; json: boolean },
+): void {
   if (json) return writeJson(cli, report);
   if (report.items.length === 0) return say(cli, 'Nothing was used in that time.');
   const { total, timeZone } = report;

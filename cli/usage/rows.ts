@@ -20,7 +20,12 @@ export function chartRows(rows: readonly UsageRow[], by: Period, timeZone: strin
 }
 
 /** One period without use is shown; of more there is only a sign, however many. */
-function between(before: UsageRow, row: UsageRow, by: keyof typeof STEP_MS, label: (iso: string) => string): ChartRow[] {
+function between(
+  before: UsageRow,
+  row: UsageRow,
+  by: keyof typeof STEP_MS,
+  label: (iso: string) => string,
+): ChartRow[] {
   const missing = Math.round((Date.parse(row.from!) - Date.parse(before.to!)) / STEP_MS[by]);
   if (missing < 1) return [];
   return missing === 1 ? [{ label: label(before.to!), row: undefined }] : [undefined];
@@ -37,7 +42,9 @@ function labels(by: keyof typeof STEP_MS, timeZone: string): (iso: string) => st
     hourCycle: 'h23',
   });
   return (iso) => {
-    const parts = Object.fromEntries(format.formatToParts(new Date(iso)).map(({ type, value }) => [type, value]));
+    const parts = Object.fromEntries(
+      format.formatToParts(new Date(iso)).map(({ type, value }) => [type, value]),
+    );
     const day = `${parts.year}-${parts.month}-${parts.day}`;
     return by === 'day' ? day : `${day} ${parts.hour}:${parts.minute}`;
   };

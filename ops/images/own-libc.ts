@@ -38,7 +38,11 @@ function main(node: string, folder: string): void {
   const away = (length: number): string => NOWHERE.padEnd(length, '/');
   const bytes = readFileSync(loader);
   const uncached = patched(bytes, '/etc/ld.so.cache\0', `${NO_FILE}\0`);
-  write(inFolder('agent/ld.so'), 0o755, patched(uncached, system, dirs(own(first.length), second, '/lib/', '/usr/lib/')));
+  write(
+    inFolder('agent/ld.so'),
+    0o755,
+    patched(uncached, system, dirs(own(first.length), second, '/lib/', '/usr/lib/')),
+  );
   const closed = dirs(own(first.length), own(second.length), away(5), away(9));
   const unpreloaded = patched(uncached, '/etc/ld.so.preload\0', `${NO_FILE}\0`);
   write(inFolder('lib/ld.so'), 0o755, patched(unpreloaded, system, closed));
@@ -50,7 +54,8 @@ function main(node: string, folder: string): void {
 
 /** A copy in which every `from` is `to`, filled up with zeros; an error where there is none, or `to` is longer. */
 function patched(bytes: Buffer, from: string, to: string): Buffer {
-  if (to.length > from.length) throw new Error(`${JSON.stringify(to)} is longer than ${JSON.stringify(from)}`);
+  if (to.length > from.length)
+    throw new Error(`${JSON.stringify(to)} is longer than ${JSON.stringify(from)}`);
   const copy = Buffer.from(bytes);
   const places: number[] = [];
   for (let at = copy.indexOf(from); at !== -1; at = copy.indexOf(from, at + from.length)) places.push(at);

@@ -145,8 +145,8 @@ export const RULES: readonly Rule[] = [
   },
   {
     name: 'test-apart',
-    because: 'nothing imports test/ but tests',
-    forbids: ({ from, to }) => inside(to, 'test') && !inside(from, 'test'),
+    because: 'nothing imports test/ but tests and measurements',
+    forbids: ({ from, to }) => inside(to, 'test') && !inside(from, 'test', 'bench'),
   },
 ];
 

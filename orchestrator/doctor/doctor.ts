@@ -16,7 +16,9 @@ const CAGE = 'cage';
 /** Examines the parts of an installation at once, each within its time; one examination of all at a time. */
 export class Doctor {
   readonly #examinations: readonly Examination[];
-  #current: { readonly cage: boolean; readonly organisation: string; readonly reply: Promise<DoctorReply> } | undefined;
+  #current:
+    | { readonly cage: boolean; readonly organisation: string; readonly reply: Promise<DoctorReply> }
+    | undefined;
 
   constructor(examinations: readonly Examination[]) {
     this.#examinations = examinations;
@@ -47,7 +49,9 @@ async function examineOne(examination: Examination, organisation: string): Promi
   const ms = (): number => Math.round(performance.now() - began);
   const signal = AbortSignal.timeout(limitMs);
   const late = Promise.withResolvers<never>();
-  signal.addEventListener('abort', () => late.reject(new Error(`no answer within ${limitMs / 1000} s`)), { once: true });
+  signal.addEventListener('abort', () => late.reject(new Error(`no answer within ${limitMs / 1000} s`)), {
+    once: true,
+  });
   try {
     const found = await Promise.race([examination.run(organisation, signal), late.promise]);
     return { name, ok: true, ...(found !== undefined && { found }), ms: ms() };
@@ -62,5 +66,7 @@ function reasonOf(error: unknown): string {
   const { code, message, details } = toCodedError(error);
   if (code === 'internal') return error instanceof Error ? error.message : code;
   const more = details?.failed ?? details?.reason;
-  return more === undefined ? message : `${message} (${Array.isArray(more) ? more.join(', ') : String(more)})`;
+  return more === undefined
+    ? message
+    : `${message} (${Array.isArray(more) ? more.join(', ') : String(more)})`;
 }

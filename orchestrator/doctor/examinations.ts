@@ -26,7 +26,8 @@ export function examinations({ home, runtime, keeper, redis, store }: Installati
   return [
     {
       name: 'engine',
-      remedy: 'start the container engine, or check DOCKER_HOST: docker info has to answer for the user of the service',
+      remedy:
+        'start the container engine, or check DOCKER_HOST: docker info has to answer for the user of the service',
       run: async (_organisation, signal) => `${runtime.name}, ${(await runtime.list(signal)).length} cages`,
     },
     {
@@ -45,7 +46,8 @@ export function examinations({ home, runtime, keeper, redis, store }: Installati
     },
     {
       name: 'cage',
-      remedy: 'no key is handed out until this holds: see docs/configuration.md, and SECURITY.md for what is proven',
+      remedy:
+        'no key is handed out until this holds: see docs/configuration.md, and SECURITY.md for what is proven',
       limitMs: 45_000,
       run: (organisation) => proveCage(keeper, organisation),
     },

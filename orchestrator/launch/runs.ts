@@ -159,7 +159,7 @@ export class Runs {
 
   /** Writes the final state once, with its sealed answer, and tells the watchers; a task that has ended already is left as it is. */
   async finish({ task, claw }: Subject, outcome: Outcome): Promise<void> {
-    const { store, vault, limiter, telemetry, log } = this.#parts;
+    const { store, limiter, telemetry, log } = this.#parts;
     const sealedResult = outcome.answer === undefined ? undefined : await this.#seal(task, outcome.answer);
     const ended = await store.tasks.finish(task.organisation, task.id, task.epoch, outcome.state, {
       ...(outcome.error && { error: outcome.error }),

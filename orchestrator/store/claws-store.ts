@@ -85,7 +85,12 @@ export class ClawsStore {
       key,
       limit,
       cursor,
-    }: { state?: ClawState | undefined; key?: string | undefined; limit: number; cursor?: string | undefined },
+    }: {
+      state?: ClawState | undefined;
+      key?: string | undefined;
+      limit: number;
+      cursor?: string | undefined;
+    },
   ): Promise<IdPage<ClawRow>> {
     const rows = await this.#db
       .selectFrom('claws')

@@ -89,7 +89,11 @@ export class KeysStore {
   /** As `list`, page by page, of all states or of one. */
   async page(
     organisation: string,
-    { state, limit, cursor }: { state?: KeyRow['state'] | undefined; limit: number; cursor?: string | undefined },
+    {
+      state,
+      limit,
+      cursor,
+    }: { state?: KeyRow['state'] | undefined; limit: number; cursor?: string | undefined },
   ): Promise<IdPage<KeyRow>> {
     const rows = await this.#db
       .selectFrom('keys')

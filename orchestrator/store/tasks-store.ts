@@ -261,8 +261,6 @@ export class TasksStore {
   }
 
   #move(organisation: string, id: string, to: TaskState, waiting: string | null = null) {
-    return this.#open(organisation, id)
-      .where('state', 'in', statesBefore(to))
-      .set({ state: to, waiting });
+    return this.#open(organisation, id).where('state', 'in', statesBefore(to)).set({ state: to, waiting });
   }
 }

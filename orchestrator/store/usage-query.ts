@@ -59,7 +59,9 @@ export async function usageByPeriod(
   query: UsageQuery,
   { after, limit }: { readonly after?: UsageMark | undefined; readonly limit: number },
 ): Promise<UsagePeriod[]> {
-  const behind = after ? sql`where (period, label) > (${new Date(after.from)}::timestamptz, ${after.label})` : sql``;
+  const behind = after
+    ? sql`where (period, label) > (${new Date(after.from)}::timestamptz, ${after.label})`
+    : sql``;
   const { rows } = await sql<Omit<UsagePeriod, 'usage'> & UsageView>`
     select period as "from", ${endOf(query)} as "to", label, ${COUNTS}
     from (${calls(organisation, query)}) as calls ${behind}
@@ -74,7 +76,8 @@ export async function usageInAll(
   organisation: string,
   query: UsageQuery,
 ): Promise<UsageView> {
-  const { rows } = await sql<UsageView>`select ${COUNTS} from (${calls(organisation, query)}) as calls`.execute(db);
+  const { rows } =
+    await sql<UsageView>`select ${COUNTS} from (${calls(organisation, query)}) as calls`.execute(db);
   return rows[0]!;
 }
 
@@ -103,6 +106,7 @@ function beginOf({ by, timeZone, since }: UsageQuery): RawBuilder<unknown> {
 /** A day ends at the next midnight of the zone, 23 to 25 hours later. */
 function endOf({ by, timeZone, until }: UsageQuery): RawBuilder<unknown> {
   if (by === 'all') return sql`${until}::timestamptz`;
-  if (by === 'day') return sql`((period at time zone ${timeZone}) + interval '1 day') at time zone ${timeZone}`;
+  if (by === 'day')
+    return sql`((period at time zone ${timeZone}) + interval '1 day') at time zone ${timeZone}`;
   return sql`period + ${`1 ${by}`}::interval`;
 }

@@ -15,6 +15,7 @@ export async function answerAtOnce(
   for await (const piece of completion.pieces(exchange.booking, exchange.gone)) pieces.push(piece);
   if (completion.production.spoiled && plan.spoiler?.kind === 'fail') throw plan.spoiler.error;
   const body = bodyOf(pieces, plan, completion);
+  exchange.booking.told = plan.reportsUsage && !completion.production.spoiled;
   if (completion.production.spoiled) await cutWithin(exchange, body, pieces.length > 0);
   else exchange.json(200, body);
 }

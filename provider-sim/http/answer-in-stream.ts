@@ -53,6 +53,7 @@ class Events {
   }
 
   async usage(): Promise<void> {
+    this.#exchange.booking.told = this.#withUsage;
     if (this.#withUsage) await this.#send([], { usage: this.#completion.usage() });
   }
 

@@ -21,6 +21,7 @@ export class Booking {
   cachedTokens = 0;
   outputTokens = 0;
   reasoningTokens = 0;
+  told = false;
   streamed = false;
   aborted = false;
   cut = false;
@@ -39,6 +40,7 @@ export class Booking {
 
   /** Nothing was used. */
   clearTokens(): void {
+    this.told = false;
     this.inputTokens = this.cachedTokens = this.outputTokens = this.reasoningTokens = 0;
   }
 
@@ -63,6 +65,7 @@ export class Booking {
       reasoningTokens: this.reasoningTokens,
       totalTokens: this.inputTokens + this.outputTokens,
       offeredTokens: this.offeredTokens,
+      told: this.told,
       streamed: this.streamed,
       aborted: this.aborted,
       cut: this.cut,

@@ -42,6 +42,7 @@ export async function createEmbeddings(visit: Visit): Promise<void> {
   const texts = inputsOf(request.input).filter((input) => typeof input === 'string');
   const { reportsUsage } = await scriptedFaults(visit, texts.join('\n'), request.model);
   exchange.booking.inputTokens = used;
+  exchange.booking.told = reportsUsage;
   exchange.json(200, {
     object: 'list',
     data: inputs.map((input, index) => {

@@ -64,6 +64,7 @@ async function answer(visit: Visit, request: ImagesRequest, given: Given | undef
   const { reportsUsage } = await scriptedFaults(visit, request.prompt, request.model);
   booking.inputTokens = usage.input_tokens;
   booking.outputTokens = usage.output_tokens;
+  booking.told = reportsUsage;
   const told = reportsUsage ? { usage } : {};
   const made = pictureOf(request);
   if (booking.streamed) return exchange.events(streamed(request, given, made, told), true);

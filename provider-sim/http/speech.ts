@@ -39,6 +39,7 @@ export async function createSpeech(visit: Visit): Promise<void> {
   const { reportsUsage } = await scriptedFaults(visit, request.input, request.model);
   booking.inputTokens = input;
   booking.outputTokens = output;
+  booking.told = booking.streamed && reportsUsage;
   const { type, bytes } = speech(request.response_format ?? 'mp3', seconds);
   if (!booking.streamed) return exchange.body(200, type, bytes);
   const usage = { input_tokens: input, output_tokens: output, total_tokens: input + output };

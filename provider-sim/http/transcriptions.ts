@@ -76,6 +76,8 @@ async function listen(visit: Visit, operation: 'transcriptions' | 'translations'
         output_tokens: booking.outputTokens,
         total_tokens: booking.inputTokens + booking.outputTokens,
       };
+  booking.told =
+    !byTime && reportsUsage && operation === 'transcriptions' && hasUsage(request.response_format);
   const told = reportsUsage && operation === 'transcriptions' ? usage : undefined;
   if (booking.streamed) return exchange.events(streamed(text, told), false);
   send(visit, request.response_format, {
@@ -108,6 +110,11 @@ function refuseFormat(byTime: boolean, format: string): void {
     'response_format',
     `response_format '${format}' is not compatible with this model. Use 'json' or 'text' instead.`,
   );
+}
+
+/** Of the plain formats none says what was used. */
+function hasUsage(format: string): boolean {
+  return format === 'json' || format === 'verbose_json';
 }
 
 function send({ exchange }: Visit, format: z.infer<typeof fields>['response_format'], heard: Heard): void {

@@ -42,7 +42,10 @@ export function fieldsAt(path: readonly PropertyKey[], from: SchemaNode = docume
 }
 
 function namesOf(node: SchemaNode): string[] {
-  return [...Object.keys(node.properties ?? {}), ...((node.propertyNames?.enum as string[] | undefined) ?? [])];
+  return [
+    ...Object.keys(node.properties ?? {}),
+    ...((node.propertyNames?.enum as string[] | undefined) ?? []),
+  ];
 }
 
 export interface FieldRow {
@@ -78,6 +81,7 @@ function kindOf(node: SchemaNode): string {
   if (node.type === 'object') return 'map';
   if (node.pattern === DURATION.source) return 'time';
   if (node.pattern === SIZE.source) return 'size';
-  if (node.type === 'integer' || node.type === 'number') return `${node.type} ${node.minimum} to ${node.maximum}`;
+  if (node.type === 'integer' || node.type === 'number')
+    return `${node.type} ${node.minimum} to ${node.maximum}`;
   return Array.isArray(node.type) ? node.type.join(' or ') : String(node.type ?? 'any');
 }

@@ -4,8 +4,20 @@ import { durationOf, sizeOf } from './units.ts';
 
 /** A document's settings as the API takes them. The references to files have to be replaced by their texts before. */
 export function settingsOf(document: ClawDocument): ClawFields {
-  const { apiVersion, kind, name, deploy, timeout, idle, agent, retry, resources, instructions, ca, ...same } =
-    document;
+  const {
+    apiVersion: _apiVersion,
+    kind: _kind,
+    name: _name,
+    deploy: _deploy,
+    timeout,
+    idle,
+    agent,
+    retry,
+    resources,
+    instructions,
+    ca,
+    ...same
+  } = document;
   return {
     ...same,
     instructions: textOf(instructions),

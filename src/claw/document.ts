@@ -13,7 +13,12 @@ type Whole = z.ZodDefault<z.ZodInt>;
 /** Of a number of the wire the form with a unit, within the same bounds and with the same default. */
 function inUnits(
   wire: Whole,
-  form: { pattern: RegExp; read: (text: string) => number | undefined; write: (n: number) => string; hint: string },
+  form: {
+    pattern: RegExp;
+    read: (text: string) => number | undefined;
+    write: (n: number) => string;
+    hint: string;
+  },
 ) {
   const { minValue, maxValue } = wire.unwrap();
   const [least, most] = [form.write(minValue ?? 0), form.write(maxValue ?? 0)];
@@ -42,7 +47,6 @@ const size = (wire: Whole) =>
 
 /** A text, or the file that holds it, beside the document. */
 const fileReference = z.strictObject({ file: z.string().min(1).max(4096) });
-export type FileReference = z.infer<typeof fileReference>;
 
 /** The fields whose text may lie in a file of its own. */
 export const TEXT_FIELDS = ['instructions', 'ca'] as const;
@@ -52,7 +56,9 @@ const retry = retryPolicy.shape;
 const resources = cageResources.shape;
 
 const agentForm = z.strictObject({
-  command: agent.command.describe('program and arguments of an agent of your own; without one the built-in agent'),
+  command: agent.command.describe(
+    'program and arguments of an agent of your own; without one the built-in agent',
+  ),
   image: agent.image.describe('container image that the agent runs in, over which ours is laid'),
   tools: agent.tools.describe('tools that the built-in agent offers to the model'),
   mcp: agent.mcp.describe(
@@ -84,7 +90,9 @@ export const clawDocument = z
       .union([clawFields.instructions.unwrap(), fileReference])
       .default('')
       .describe('what it is for, sent to the model with every task; a text, or `{file: prompt.md}`'),
-    requestsPerMinute: clawFields.requestsPerMinute.describe('cap on model calls in any 60 s; null is no cap'),
+    requestsPerMinute: clawFields.requestsPerMinute.describe(
+      'cap on model calls in any 60 s; null is no cap',
+    ),
     tokensPerMinute: clawFields.tokensPerMinute.describe(
       'cap on tokens, input and output, in any 60 s; null is no cap',
     ),
@@ -92,18 +100,26 @@ export const clawDocument = z
     concurrency: clawFields.concurrency.describe('tasks that may run at once; the others wait'),
     timeout: duration(clawFields.timeoutMs).describe('longest time of a task, unless the task names another'),
     api: clawFields.api.describe('what the built-in agent speaks; local model servers know only `chat`'),
-    models: clawFields.models.describe('models beside `model`, by operation, such as `images: [gpt-image-2]`'),
+    models: clawFields.models.describe(
+      'models beside `model`, by operation, such as `images: [gpt-image-2]`',
+    ),
     maxOutputTokens: clawFields.maxOutputTokens.describe(
       "output tokens of a call that sets no limit; null is the model's, or a quarter of the cap",
     ),
-    contextTokens: clawFields.contextTokens.describe("the model's window in tokens; null is what is known of it"),
+    contextTokens: clawFields.contextTokens.describe(
+      "the model's window in tokens; null is what is known of it",
+    ),
     agent: agentForm.prefault({}).describe('the program that does the work'),
-    egress: clawFields.egress.describe('exact hosts that it may reach: `host`, `host:port` (TLS) or `http://host:port`'),
+    egress: clawFields.egress.describe(
+      'exact hosts that it may reach: `host`, `host:port` (TLS) or `http://host:port`',
+    ),
     ca: z
       .union([clawFields.ca.unwrap(), fileReference])
       .default(null)
       .describe('certificate authorities that the cage trusts besides; PEM, or `{file: ca.pem}`'),
-    retry: retryForm.prefault({}).describe('what happens after an attempt that failed through no fault of its own'),
+    retry: retryForm
+      .prefault({})
+      .describe('what happens after an attempt that failed through no fault of its own'),
     webhook: clawFields.webhook.describe('address that is called when a task ends'),
     reuse: clawFields.reuse.describe('a cage for each `task`, or one kept for the next task of the `claw`'),
     idle: duration(clawFields.idleMs).describe('with `reuse: claw`, how long a cage waits for the next task'),

@@ -52,10 +52,11 @@ export interface LinkBinding {
  */
 export function canonical(purpose: string, binding: Binding): Buffer {
   const { kind, organisation, id, provider = '', version, piece } = binding;
-  const fields = [
-    ...[purpose, kind, organisation, id, provider, version === undefined ? '' : String(version)],
-    ...(piece === undefined ? [] : [piece.path, piece.epoch, piece.piece, piece.last].map(String)),
-  ];
+  const common = [purpose, kind, organisation, id, provider, version === undefined ? '' : String(version)];
+  const fields =
+    piece === undefined
+      ? common
+      : [...common, piece.path, String(piece.epoch), String(piece.piece), String(piece.last)];
   return Buffer.concat(
     fields.flatMap((field) => {
       const bytes = Buffer.from(field, 'utf8');

@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { BatchReply, BatchResult, BatchView, DeliveryView, KeyModelsReply, TaskView } from '#protocol/api.ts';
+import type {
+  BatchReply,
+  BatchResult,
+  BatchView,
+  DeliveryView,
+  KeyModelsReply,
+  TaskView,
+} from '#protocol/api.ts';
 import { TestService } from '../support/service.ts';
 import { WebhookReceiver } from '../support/webhook-receiver.ts';
 
@@ -39,7 +46,10 @@ async function resultsOf(batch: string): Promise<BatchResult[]> {
   });
   expect(answer.headers.get('content-type')).toContain('application/x-ndjson');
   const text = await answer.text();
-  return text.split('\n').filter(Boolean).map((line) => JSON.parse(line) as BatchResult);
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as BatchResult);
 }
 
 const done = async (batch: string): Promise<BatchReply> => {
@@ -85,7 +95,11 @@ describe('a batch', () => {
       { line: 4, fields: [{ field: 'deadline' }] },
     ]);
     expect(await service.ask('GET', '/api/v1/batches')).toEqual(before);
-    const asJson = await service.call<{ error: { code: string } }>('POST', '/api/v1/claws/writer/batches', {});
+    const asJson = await service.call<{ error: { code: string } }>(
+      'POST',
+      '/api/v1/claws/writer/batches',
+      {},
+    );
     expect([asJson.status, asJson.body.error.code]).toEqual([400, 'request_invalid']);
     expect((await send('nobody', '{"text":"a"}')).status).toBe(404);
   });

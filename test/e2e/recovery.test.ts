@@ -6,7 +6,7 @@ const docker = new Docker();
 let service: TestService;
 beforeAll(async () => {
   service = await TestService.start();
-  await service.claw('worker');
+  await service.claw('worker', { retry: { attempts: 1 } });
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
@@ -75,7 +75,7 @@ describe('a running task', () => {
     expect((await service.run('worker', '@say back')).answer).toBe('back');
   });
 
-  it('fails with cage_died when its container is removed by hand', async () => {
+  it('that has no other attempt fails with cage_died when its container is removed by hand', async () => {
     const id = await service.submit('worker', '@tool shell {"command":"sleep 600"}');
     await running(id);
     await docker.getContainer(await cageOf(id)).remove({ force: true });

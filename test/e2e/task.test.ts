@@ -86,6 +86,7 @@ describe('a task', () => {
   });
 
   it('fails with the provider’s code when a 500 does not go away', async () => {
+    await service.ask('PATCH', '/api/v1/claws/worker', { retry: { attempts: 1 } });
     const { task } = await service.run('worker', '@fail 500 times 100');
     expect(task).toMatchObject({ state: 'failed', error: { code: 'provider_failed' } });
   });

@@ -26,18 +26,14 @@ type Counts = Record<(typeof COUNTS)[number] | 'requests', number>;
 function add(sums: Map<string, Counts>, group: string, counts: Counts): void {
   const before = sums.get(group);
   const keys = ['requests', ...COUNTS] as const;
-  sums.set(
-    group,
-    Object.fromEntries(keys.map((key) => [key, (before?.[key] ?? 0) + counts[key]])) as Counts,
-  );
+  sums.set(group, Object.fromEntries(keys.map((key) => [key, (before?.[key] ?? 0) + counts[key]])) as Counts);
 }
 
 /** The provider's own books, but for what is no use of a model. */
 function booked(by: 'model' | 'operation'): Map<string, Counts> {
   const sums = new Map<string, Counts>();
   for (const call of service.provider.books())
-    if (call.status === 200 && call.model !== null)
-      add(sums, call[by]!, { ...call, requests: 1 });
+    if (call.status === 200 && call.model !== null) add(sums, call[by]!, { ...call, requests: 1 });
   return sums;
 }
 
@@ -45,7 +41,10 @@ async function reported(query: string): Promise<Map<string, Counts>> {
   const sums = new Map<string, Counts>();
   let cursor: string | null = '';
   while (cursor !== null) {
-    const report: UsageReport = await service.ask('GET', `/api/v1/usage?${query}&limit=1${cursor && `&cursor=${cursor}`}`);
+    const report: UsageReport = await service.ask(
+      'GET',
+      `/api/v1/usage?${query}&limit=1${cursor && `&cursor=${cursor}`}`,
+    );
     for (const { group, usage } of report.items) add(sums, group!, usage);
     cursor = report.nextCursor;
   }
@@ -60,7 +59,10 @@ it("usage is the provider's own books to the token, by model and by operation, a
     service.run('thrifty', '@stream 25 tokens at 500/s'),
     service.run('embedder', 'embed'),
   ]);
-  results.push(await service.run('writer', `@say two\n${long}`), await service.run('writer', `@say two\n${long}`));
+  results.push(
+    await service.run('writer', `@say two\n${long}`),
+    await service.run('writer', `@say two\n${long}`),
+  );
   expect(results.map(({ task }) => task.state)).toEqual(results.map(() => 'succeeded'));
   const settled = async () => (await service.ask<UsageReport>('GET', '/api/v1/usage?by=all')).total.requests;
   const calls = () => [...booked('model').values()].reduce((sum, { requests }) => sum + requests, 0);
@@ -70,14 +72,20 @@ it("usage is the provider's own books to the token, by model and by operation, a
   expect(booked('model').get('gpt-4o')!.cachedTokens).toBeGreaterThan(0);
   expect(await reported('by=hour&group=model')).toEqual(booked('model'));
   expect(await reported('by=minute&group=operation&timeZone=Asia/Kolkata')).toEqual(booked('operation'));
-  const before = await service.ask<UsageReport>('GET', '/api/v1/usage?by=day&group=claw&timeZone=Europe/Berlin');
+  const before = await service.ask<UsageReport>(
+    'GET',
+    '/api/v1/usage?by=day&group=claw&timeZone=Europe/Berlin',
+  );
   expect(before.items.map(({ group }) => group)).toEqual(
     expect.arrayContaining(['embedder', 'thrifty', 'writer']),
   );
 
   await service.down('SIGKILL');
   await service.up();
-  const after = await service.ask<UsageReport>('GET', '/api/v1/usage?by=day&group=claw&timeZone=Europe/Berlin');
+  const after = await service.ask<UsageReport>(
+    'GET',
+    '/api/v1/usage?by=day&group=claw&timeZone=Europe/Berlin',
+  );
   expect(after.items).toEqual(before.items);
   expect(await reported('by=hour&group=model')).toEqual(booked('model'));
 

@@ -40,11 +40,19 @@ export class TestTerminal implements Terminal {
   }
 
   get stdout() {
-    return { isTTY: this.#tty, columns: this.#columns, write: (text: string) => void (this.#written.stdout += text) };
+    return {
+      isTTY: this.#tty,
+      columns: this.#columns,
+      write: (text: string) => void (this.#written.stdout += text),
+    };
   }
 
   get stderr() {
-    return { isTTY: this.#tty, columns: this.#columns, write: (text: string) => void (this.#written.stderr += text) };
+    return {
+      isTTY: this.#tty,
+      columns: this.#columns,
+      write: (text: string) => void (this.#written.stderr += text),
+    };
   }
 
   get written(): { readonly stdout: string; readonly stderr: string } {

@@ -2,17 +2,11 @@ import helmet from '@fastify/helmet';
 import websocket from '@fastify/websocket';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { WebSocket } from 'ws';
-import type { z } from 'zod';
 import { CodedError } from '#errors/coded-error.ts';
 import { ERRORS, type ErrorCode } from '#errors/table.ts';
 import {
-  batchLine,
-  clawCreate,
   clawDefaults,
-  clawPatch,
   functionResult,
-  keyCreate,
-  keyRotate,
   taskCreate,
   usageReportQuery,
   type BatchResult,
@@ -20,65 +14,28 @@ import {
   type ClawView,
   type DeliveryView,
   type DoctorReply,
-  type FunctionCall,
   type FunctionResult,
   type KeyView,
   type StatusReply,
-  type TaskReply,
   type TaskView,
   type UsageRow,
-  type UsageView,
 } from '#protocol/api.ts';
 import { statusPage } from '../../orchestrator/http/status-page.ts';
 import { clientMessage, type ServerMessage, type TaskEvent } from '#protocol/live.ts';
+import { batchRoutes } from './fake-batches.ts';
+import { keyAndClawRoutes } from './fake-claws.ts';
+import {
+  IN_A_WHILE,
+  NOTHING_USED,
+  NOW,
+  SOME_USED,
+  type FakeTask,
+  type Script,
+  type ScriptedTask,
+  type TaskBody,
+} from './fake-task.ts';
 
-const NOW = '2026-01-02T03:04:05.000Z';
-const IN_A_WHILE = '2100-01-01T00:00:00.000Z';
 export const TOKEN = 'clw_test-token-for-the-command-line';
-
-export const NOTHING_USED: UsageView = {
-  requests: 0,
-  inputTokens: 0,
-  cachedTokens: 0,
-  outputTokens: 0,
-  reasoningTokens: 0,
-  totalTokens: 0,
-};
-export const SOME_USED: UsageView = {
-  requests: 2,
-  inputTokens: 100,
-  cachedTokens: 0,
-  outputTokens: 23,
-  reasoningTokens: 0,
-  totalTokens: 123,
-};
-
-type TaskBody = Pick<z.output<typeof taskCreate>, 'text' | 'files'> & Partial<z.output<typeof taskCreate>>;
-
-interface FakeTask {
-  reply: TaskReply;
-  answer: string | null;
-  readonly body: TaskBody;
-  readonly events: TaskEvent[];
-  readonly files: Map<string, string>;
-  readonly calls: FunctionCall[];
-}
-
-/** What a test makes of a task that was created: by default it succeeds with its own text as the answer. */
-export type Script = (task: ScriptedTask) => void | Promise<void>;
-
-export interface ScriptedTask {
-  readonly id: string;
-  readonly text: string;
-  readonly body: TaskBody;
-  /** Leaves a file in /work/out. */
-  leave(path: string, content: string): void;
-  /** Calls a function of the caller's; its result comes from whoever answers. */
-  call(name: string, args: string): Promise<FunctionResult>;
-  emit(event: TaskEvent): void;
-  state(state: TaskView['state'], waiting?: string): void;
-  end(state: TaskView['state'], outcome?: { answer?: string; error?: ErrorCode }): void;
-}
 
 const echo: Script = (task) => {
   task.state('running');
@@ -173,7 +130,13 @@ export class FakeApi {
     this.claws.set(name, {
       id: `claw_${name}`,
       name,
-      ...clawDefaults.parse({ model: 'sim-1', key: 'demo', requestsPerMinute: 30, tokensPerMinute: 60_000, ...fields }),
+      ...clawDefaults.parse({
+        model: 'sim-1',
+        key: 'demo',
+        requestsPerMinute: 30,
+        tokensPerMinute: 60_000,
+        ...fields,
+      }),
       state,
       createdAt: NOW,
       updatedAt: NOW,
@@ -211,7 +174,14 @@ export class FakeApi {
       startedAt: null,
       endedAt: null,
     };
-    const task: FakeTask = { reply: { task: view, usage: NOTHING_USED }, answer: null, body, events: [], files: new Map(), calls: [] };
+    const task: FakeTask = {
+      reply: { task: view, usage: NOTHING_USED },
+      answer: null,
+      body,
+      events: [],
+      files: new Map(),
+      calls: [],
+    };
     this.tasks.set(id, task);
     return this.#scripted(id, task);
   }
@@ -231,7 +201,14 @@ export class FakeApi {
       emit,
       leave: (path, content) => void task.files.set(path, content),
       call: (name, args) => {
-        const call = { id: `call_${++this.#calls}`, task: id, name, arguments: args, askedAt: NOW, deadline: IN_A_WHILE };
+        const call = {
+          id: `call_${++this.#calls}`,
+          task: id,
+          name,
+          arguments: args,
+          askedAt: NOW,
+          deadline: IN_A_WHILE,
+        };
         task.calls.push(call);
         const answered = Promise.withResolvers<FunctionResult>();
         this.#answers.set(call.id, answered.resolve);
@@ -311,78 +288,7 @@ export class FakeApi {
     }));
     app.post('/api/v1/cages/end', async () => ({ ended: this.cages.splice(0).length }));
 
-    app.get('/api/v1/keys', async () => ({ items: [...this.keys.values()], nextCursor: null }));
-    app.post('/api/v1/keys', async (request, reply) => {
-      const key = keyCreate.parse(request.body);
-      this.secrets.set(key.name, key.secret);
-      this.keys.set(key.name, {
-        id: `key_${key.name}`,
-        name: key.name,
-        provider: key.provider,
-        baseUrl: key.baseUrl,
-        masked: `sk-…${key.secret.slice(-4)}`,
-        version: 1,
-        state: 'active',
-        verifiedAt: key.verify ? NOW : null,
-        createdAt: NOW,
-      });
-      return reply.status(201).send(this.keys.get(key.name));
-    });
-    app.get<Named>('/api/v1/keys/:name', async ({ params }) => found(this.keys.get(params.name)));
-    app.post<Named>('/api/v1/keys/:name/rotate', async ({ params, body }) => {
-      const key = { ...found(this.keys.get(params.name)), version: 2 };
-      this.secrets.set(params.name, keyRotate.parse(body).secret);
-      this.keys.set(params.name, key);
-      return key;
-    });
-    app.post<Named>('/api/v1/keys/:name/revoke', async ({ params }) => ({
-      ...found(this.keys.get(params.name)),
-      state: 'revoked',
-    }));
-
-    app.get('/api/v1/claws', async () => ({ items: [...this.claws.values()], nextCursor: null }));
-    app.post('/api/v1/claws', async (request, reply) => {
-      const {
-        deploy,
-        requestsPerMinute = null,
-        tokensPerMinute = null,
-        ...claw
-      } = clawCreate.parse(request.body);
-      const view: ClawView = {
-        id: `claw_${claw.name}`,
-        ...claw,
-        requestsPerMinute,
-        tokensPerMinute,
-        state: deploy ? 'deployed' : 'stopped',
-        createdAt: NOW,
-        updatedAt: NOW,
-      };
-      this.claws.set(claw.name, view);
-      return reply.status(201).send(view);
-    });
-    app.patch<Named>('/api/v1/claws/:name', async ({ params, body }) => {
-      const change = clawPatch.parse(body);
-      const claw = { ...found(this.claws.get(params.name)), ...change } as ClawView;
-      this.patches.push(change);
-      this.claws.set(params.name, claw);
-      return claw;
-    });
-    app.get<Named>('/api/v1/claws/:name', async ({ params }) => found(this.claws.get(params.name)));
-    for (const [verb, state] of [
-      ['deploy', 'deployed'],
-      ['stop', 'stopped'],
-    ] as const) {
-      app.post<Named>(`/api/v1/claws/:name/${verb}`, async ({ params }) => {
-        const claw = { ...found(this.claws.get(params.name)), state };
-        this.claws.set(params.name, claw);
-        return claw;
-      });
-    }
-    app.delete<Named>('/api/v1/claws/:name', async ({ params }, reply) => {
-      found(this.claws.get(params.name));
-      this.claws.delete(params.name);
-      return reply.status(204).send();
-    });
+    keyAndClawRoutes(app, this, found);
     app.get<Named>('/api/v1/claws/:name/usage', async ({ params }) => {
       found(this.claws.get(params.name));
       return { claw: params.name, since: NOW, usage: SOME_USED, caps: CAPS };
@@ -422,38 +328,40 @@ export class FakeApi {
       return { items: this.#filesOf(params.id), nextCursor: null };
     });
     app.get<{ Params: { id: string; '*': string } }>('/api/v1/tasks/:id/files/*', async ({ params }, reply) =>
-      reply.type('application/octet-stream').send(Buffer.from(found(this.tasks.get(params.id)?.files.get(params['*'])))),
+      reply
+        .type('application/octet-stream')
+        .send(Buffer.from(found(this.tasks.get(params.id)?.files.get(params['*'])))),
     );
     app.get<WithId>('/api/v1/tasks/:id/calls', async ({ params }) => ({
       items: found(this.tasks.get(params.id)).calls.filter(({ id }) => this.#answers.has(id)),
       nextCursor: null,
     }));
-    app.post<{ Params: { id: string; call: string } }>('/api/v1/tasks/:id/calls/:call', async ({ params, body }) => {
-      const call = found(found(this.tasks.get(params.id)).calls.find(({ id }) => id === params.call));
-      const answer = this.#answers.get(call.id);
-      if (!answer) throw new CodedError('function_call_answered');
-      this.#answers.delete(call.id);
-      answer(functionResult.parse(body));
-      return { task: params.id, call: params.call };
-    });
+    app.post<{ Params: { id: string; call: string } }>(
+      '/api/v1/tasks/:id/calls/:call',
+      async ({ params, body }) => {
+        const call = found(found(this.tasks.get(params.id)).calls.find(({ id }) => id === params.call));
+        const answer = this.#answers.get(call.id);
+        if (!answer) throw new CodedError('function_call_answered');
+        this.#answers.delete(call.id);
+        answer(functionResult.parse(body));
+        return { task: params.id, call: params.call };
+      },
+    );
     app.get<WithId>('/api/v1/tasks/:id/deliveries', async ({ params }) => ({
       items: this.deliveries.filter(({ task }) => task === params.id),
       nextCursor: null,
     }));
-    this.#batchRoutes(app, found);
+    batchRoutes(app, this, found);
     app.get('/api/v1/webhooks/secret', async () => ({ secret: this.webhookSecret }));
-    app.post('/api/v1/webhooks/secret/rotate', async () => ({ secret: (this.webhookSecret = 'whsec_c2Vjb25k') }));
+    app.post('/api/v1/webhooks/secret/rotate', async () => ({
+      secret: (this.webhookSecret = 'whsec_c2Vjb25k'),
+    }));
     app.get('/api/v1/usage', async ({ query }) => {
       const { timeZone } = usageReportQuery.parse(query);
       this.usageQueries.push(query as Record<string, string>);
       return { since: NOW, until: NOW, timeZone, items: this.usage, total: SOME_USED, nextCursor: null };
     });
     app.get('/api/v1/doctor', async () => this.doctor);
-    app.get<Named>('/api/v1/keys/:name/models', async ({ params }) => ({
-      key: found(this.keys.get(params.name)).name,
-      models: this.models.get(params.name) ?? [],
-      askedAt: NOW,
-    }));
     app.post<WithId>('/api/v1/tasks/:id/cancel', async ({ params }) => {
       const task = found(this.tasks.get(params.id));
       this.onCancel(this.#scripted(params.id, task));
@@ -463,42 +371,10 @@ export class FakeApi {
   }
 
   #filesOf(id: string): { path: string; bytes: number }[] {
-    return [...(this.tasks.get(id)?.files ?? [])].map(([path, content]) => ({ path, bytes: Buffer.byteLength(content) }));
-  }
-
-  #batchRoutes(app: FastifyInstance, found: <T>(item: T | undefined) => T): void {
-    type WithId = { Params: { id: string } };
-    app.addContentTypeParser('application/x-ndjson', { parseAs: 'string' }, (_request, body, done) => done(null, body));
-    app.post<{ Params: { name: string }; Body: string }>('/api/v1/claws/:name/batches', async ({ params, body }, reply) => {
-      const lines = body.split('\n').filter((line) => line.trim() !== '');
-      const tasks = lines.map((line) => batchLine.parse(JSON.parse(line)));
-      const id = `batch_${this.batches.size + 1}`;
-      const view: BatchView = { id, claw: params.name, total: tasks.length, states: { queued: tasks.length }, done: false, createdAt: NOW };
-      const results = tasks.map(({ text, ref }, index) => ({
-        task: `task_b${index}`,
-        ref: ref ?? null,
-        state: 'succeeded' as const,
-        answer: text,
-      }));
-      this.batches.set(id, { view, results });
-      return reply.status(202).send({ batch: view, usage: NOTHING_USED });
-    });
-    app.get('/api/v1/batches', async () => ({ items: [...this.batches.values()].map(({ view }) => view), nextCursor: null }));
-    app.get<WithId>('/api/v1/batches/:id', async ({ params }) => {
-      const batch = found(this.batches.get(params.id));
-      const reply = { batch: batch.view, usage: SOME_USED };
-      batch.view = { ...batch.view, states: this.endBatch(batch.view), done: true };
-      return reply;
-    });
-    app.post<WithId>('/api/v1/batches/:id/cancel', async ({ params }) => {
-      const batch = found(this.batches.get(params.id));
-      batch.view = { ...batch.view, states: { cancelled: batch.view.total }, done: true };
-      return { batch: batch.view, usage: NOTHING_USED };
-    });
-    app.get<WithId>('/api/v1/batches/:id/results', async ({ params }, reply) => {
-      const { results } = found(this.batches.get(params.id));
-      return reply.type('application/x-ndjson').send(results.map((one) => `${JSON.stringify(one)}\n`).join(''));
-    });
+    return [...(this.tasks.get(id)?.files ?? [])].map(([path, content]) => ({
+      path,
+      bytes: Buffer.byteLength(content),
+    }));
   }
 
   #watch(socket: WebSocket): void {

@@ -22,12 +22,11 @@ const NPM = '11.4.2';
  */
 
 /** Python 3 with pip and the `openai` package, Node with npm, git, curl, jq; nothing of ours in it. */
-export function toolsImage(): Promise<string> {
-  return made('tools', baseTag(), async (context) => {
+export async function toolsImage(): Promise<string> {
+  return made('tools', await ensureBase(), async (context) => {
     await run('npm', ['pack', '--silent', '--pack-destination', context, `npm@${NPM}`], { cwd: context });
     await run('tar', ['-xzf', `npm-${NPM}.tgz`], { cwd: context });
     copyFileSync(NODE, join(context, 'node'));
-    await makeBaseImage(() => undefined, { baseImage: usualBase() });
   });
 }
 
@@ -39,6 +38,16 @@ export async function workshopImage(): Promise<string> {
 /** The image of a folder with a Dockerfile that takes `BASE`, built on the workshop. */
 export async function exampleImage(name: string, folder: string): Promise<string> {
   return made(name, await workshopImage(), undefined, folder);
+}
+
+/** An image of a folder of `images/` that stands on the base of the cage: one that has no C library, or one whose author means ill. */
+export async function oddImage(name: 'busybox' | 'hostile'): Promise<string> {
+  return made(name, await ensureBase());
+}
+
+/** An image of a folder of `images/` that is built from the cage's own. */
+export async function builtFromCage(name: 'own-build' | 'altered'): Promise<string> {
+  return made(name, imageTags({ baseImage: usualBase() }).cage);
 }
 
 const making = new Map<string, Promise<string>>();
@@ -75,7 +84,7 @@ async function make(
 }
 
 const usualBase = (): string | undefined => process.env['CLAWCAGE_BASE_IMAGE'] || undefined;
-const baseTag = (): string => imageTags({ baseImage: usualBase() }).base;
+const ensureBase = (): Promise<string> => makeBaseImage(() => undefined, { baseImage: usualBase() });
 
 function contentOf(folder: string, more: string): string {
   const hash = createHash('sha256').update(more);

@@ -18,7 +18,7 @@ const DROPPED = [
 
 /**
  * A page as Markdown: its article where it has one, else its whole body. Links and images get whole addresses. Loaded only when the first page was fetched (see
- * fetch-url.ts), since parser and converter are heavy.
+ * fetch-text.ts), since parser and converter are heavy.
  */
 export function readableText(html: string, url: URL): string {
   const { document } = parseHTML(/<html|<body/i.test(html) ? html : `<html><body>${html}</body></html>`);

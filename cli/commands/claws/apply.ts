@@ -23,7 +23,9 @@ const FILES = 'a file, a folder of them, or - for standard input; may be given s
 export function addApplyCommands(claws: Command, cli: Cli): void {
   claws
     .command('apply')
-    .description('make the Claws be as claw.yaml describes them: creates, changes what differs, deletes nothing')
+    .description(
+      'make the Claws be as claw.yaml describes them: creates, changes what differs, deletes nothing',
+    )
     .requiredOption('-f, --file <path>', FILES, gather)
     .option('--dry-run', 'only say what would happen')
     .option('--json', 'print {"dryRun","claws":[{"name","action","fields"}]}')
@@ -63,7 +65,8 @@ async function diff(cli: Cli, { file, json = false }: Options): Promise<void> {
     return writeJson(cli, { claws: all });
   }
   for (const step of differing) showDifferences(cli, step);
-  if (differing.length === 0) say(cli, steps.length === 1 ? 'No difference.' : `No difference in ${steps.length} Claws.`);
+  if (differing.length === 0)
+    say(cli, steps.length === 1 ? 'No difference.' : `No difference in ${steps.length} Claws.`);
 }
 
 /** Every key that is named must be there before the first Claw is changed. */
@@ -74,7 +77,11 @@ async function assertKeys(client: Client, claws: readonly ClawInFile[]): Promise
     const { key } = settings;
     if (!known.has(key)) known.set(key, await isThere(client, key));
     if (!known.get(key))
-      problems.push({ at: keyAt, field: 'key', problem: `there is no key of that name: clawcage keys add ${key} --provider openai` });
+      problems.push({
+        at: keyAt,
+        field: 'key',
+        problem: `there is no key of that name: clawcage keys add ${key} --provider openai`,
+      });
   }
   if (problems.length > 0) throw invalidFiles(problems);
 }
@@ -95,8 +102,10 @@ async function take(cli: Cli, client: Client, step: Step): Promise<void> {
   const spinner = new Spinner(cli.terminal);
   if (action !== 'keep') spinner.show(`${claw.name}${deploy === 'deploy' ? ': checking and deploying' : ''}`);
   try {
-    if (action === 'create') await client.post('/api/v1/claws', clawView, { body: { name: claw.name, ...claw.settings } });
-    if (action === 'change' && Object.keys(patch).length > 0) await client.patch(path, clawView, { body: patch });
+    if (action === 'create')
+      await client.post('/api/v1/claws', clawView, { body: { name: claw.name, ...claw.settings } });
+    if (action === 'change' && Object.keys(patch).length > 0)
+      await client.patch(path, clawView, { body: patch });
     if (deploy) await client.post(`${path}/${deploy}`, clawView);
   } catch (error) {
     throw withPlace(error, claw);

@@ -67,7 +67,11 @@ function settingOptions(command: Command): Command {
     .option('--image <image>', 'the container image that the agent runs in')
     .option('--concurrency <n>', 'tasks that may run at once', integer(1, 100))
     .option('--egress <host[:port]>', 'a host that it may reach; may be given several times', gather)
-    .option('--option <key=value>', 'any field of claw.yaml, its value in YAML; may be given several times', gather);
+    .option(
+      '--option <key=value>',
+      'any field of claw.yaml, its value in YAML; may be given several times',
+      gather,
+    );
 }
 
 async function createClaw(cli: Cli, name: string, options: CreateOptions): Promise<void> {
@@ -88,16 +92,26 @@ async function createClaw(cli: Cli, name: string, options: CreateOptions): Promi
 
 async function updateClaw(cli: Cli, name: string, { json, ...options }: CreateOptions): Promise<void> {
   if (Object.keys(options).length === 0)
-    throw failure('usage_invalid', { reason: 'nothing to change was given, such as --model or --option KEY=VALUE' });
+    throw failure('usage_invalid', {
+      reason: 'nothing to change was given, such as --model or --option KEY=VALUE',
+    });
   const client = clientOf(cli);
   const present = await client.get(pathOfClaw(name), clawView);
   const before = settingsOfView(present);
   const { settings, deploy } = withOptions(formOf(name, before), options);
   if (deploy !== undefined)
-    throw failure('usage_invalid', { '--option deploy': `use clawcage claws ${deploy ? 'deploy' : 'stop'} ${name}` });
+    throw failure('usage_invalid', {
+      '--option deploy': `use clawcage claws ${deploy ? 'deploy' : 'stop'} ${name}`,
+    });
   const patch = changedSettings(before, settings);
   const fields = Object.keys(patch);
-  const claw = fields.length === 0 ? present : await client.patch(pathOfClaw(name), clawView, { body: patch });
+  const claw =
+    fields.length === 0 ? present : await client.patch(pathOfClaw(name), clawView, { body: patch });
   if (json) return writeJson(cli, claw);
-  say(cli, fields.length === 0 ? `Claw ${name} unchanged: it is so already.` : `Claw ${name} changed (${fields.join(', ')}).`);
+  say(
+    cli,
+    fields.length === 0
+      ? `Claw ${name} unchanged: it is so already.`
+      : `Claw ${name} changed (${fields.join(', ')}).`,
+  );
 }

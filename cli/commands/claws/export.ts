@@ -36,7 +36,11 @@ export function addExportCommands(claws: Command, cli: Cli): void {
     .action(() => void cli.terminal.stdout.write(`${JSON.stringify(documentSchema(), null, 2)}\n`));
 }
 
-async function exportClaws(cli: Cli, names: readonly string[], { full = false, json = false }: Options): Promise<void> {
+async function exportClaws(
+  cli: Cli,
+  names: readonly string[],
+  { full = false, json = false }: Options,
+): Promise<void> {
   const client = clientOf(cli);
   const views =
     names.length === 0

@@ -28,8 +28,13 @@ export function addCallCommands(tasks: Command, cli: Cli): void {
       'after',
       '\nExamples:\n  clawcage tasks answer task_01 call_1 \'{"rain":false}\'\n  ./weather.sh | clawcage tasks answer task_01 call_1 -\n  clawcage tasks answer task_01 call_1 "no such town" --failed\n',
     )
-    .action((task: string, call: string, result: string | undefined, options: { failed?: boolean; json?: boolean }) =>
-      answer(cli, { task, call, result }, options),
+    .action(
+      (
+        task: string,
+        call: string,
+        result: string | undefined,
+        options: { failed?: boolean; json?: boolean },
+      ) => answer(cli, { task, call, result }, options),
     );
 }
 

@@ -22,7 +22,10 @@ export function addFilesCommand(tasks: Command, cli: Cli): void {
     .option('--out <folder>', 'write the files there')
     .option('--force', 'overwrite files that are there')
     .option('--json', 'print {"files":[{"path","bytes"}]}')
-    .addHelpText('after', '\nExamples:\n  clawcage tasks files task_01\n  clawcage tasks files task_01 --out results/\n')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  clawcage tasks files task_01\n  clawcage tasks files task_01 --out results/\n',
+    )
     .action((id: string, options: Options) => files(cli, id, options));
 }
 
@@ -31,7 +34,8 @@ async function files(cli: Cli, id: string, { out, force = false, json = false }:
   const { items } = await client.get(filesPath(id), fileList);
   if (out !== undefined) await saveFiles(client, id, items, { folder: out, force });
   if (json) return writeJson(cli, { files: items });
-  if (out !== undefined) return say(cli, `${items.length} ${items.length === 1 ? 'file' : 'files'} written to ${out}.`);
+  if (out !== undefined)
+    return say(cli, `${items.length} ${items.length === 1 ? 'file' : 'files'} written to ${out}.`);
   writeTable(cli.terminal, {
     headings: ['PATH', 'SIZE'],
     rows: items.map(({ path, bytes }) => [path, size(bytes)]),

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
-import { CodedError } from '#errors/coded-error.ts';
 import { taskCreate, taskList, type ResultReply, type TaskReply, type TaskView } from '#protocol/api.ts';
 import { parse } from '../errors.ts';
+import { idempotencyKeyOf } from '../idempotency-key.ts';
 import { organisationFor } from '../principal.ts';
 
 export interface TaskRouteParts {
@@ -26,7 +26,7 @@ export interface TaskRouteParts {
 export function taskRoutes(app: FastifyInstance, { tasks }: TaskRouteParts): void {
   app.post<{ Params: { name: string } }>('/claws/:name/tasks', async (request, reply) => {
     const organisation = organisationFor(request, 'claws.run');
-    const key = idempotencyKey(request.headers['idempotency-key']);
+    const key = idempotencyKeyOf(request);
     return reply
       .status(202)
       .send(await tasks.create(organisation, request.params.name, parse(taskCreate, request.body), key));
@@ -47,12 +47,4 @@ export function taskRoutes(app: FastifyInstance, { tasks }: TaskRouteParts): voi
   app.post<{ Params: { id: string } }>('/tasks/:id/cancel', async (request) =>
     tasks.cancel(organisationFor(request, 'tasks.cancel'), request.params.id),
   );
-}
-
-function idempotencyKey(header: string | string[] | undefined): string | undefined {
-  if (header === undefined) return undefined;
-  if (typeof header === 'string' && /^[\x21-\x7e]{1,255}$/.test(header)) return header;
-  throw new CodedError('request_invalid', {
-    fields: [{ field: 'Idempotency-Key', problem: '1 to 255 printable ASCII characters' }],
-  });
 }

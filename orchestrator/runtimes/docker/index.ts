@@ -55,7 +55,12 @@ export class DockerRuntime implements Runtime {
   #gatePlace: GatePlace | undefined;
 
   constructor(options: DockerRuntimeOptions) {
-    const { gateHealthyMs = 10_000, leftoverMs = 5_000, overlayMs = OVERLAY_MS, ...engineTimeouts } = options.timeouts ?? {};
+    const {
+      gateHealthyMs = 10_000,
+      leftoverMs = 5_000,
+      overlayMs = OVERLAY_MS,
+      ...engineTimeouts
+    } = options.timeouts ?? {};
     this.#install = options.install;
     this.#cageImage = options.images.cage;
     this.#leftoverMs = leftoverMs;

@@ -3,7 +3,8 @@ import { CodedError } from '#errors/coded-error.ts';
 import type { ErrorCode } from '#errors/table.ts';
 import { abortError } from '../deadline.ts';
 
-export type Verb = 'prepare' | 'layOver' | 'gateAlive' | 'create' | 'inspect' | 'list' | 'destroy' | 'teardown';
+export type Verb =
+  'prepare' | 'layOver' | 'gateAlive' | 'create' | 'inspect' | 'list' | 'destroy' | 'teardown';
 
 /** `asked`: nothing is done yet; `made`, `started`: steps of `create`; `done`: all is done, only the answer is lost. */
 export type Step = 'asked' | 'made' | 'started' | 'done';

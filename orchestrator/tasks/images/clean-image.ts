@@ -1,18 +1,9 @@
 import { badImage } from './bad-image.ts';
+import type { CleanedImage } from './cleaned-image.ts';
 import { cleanGif, isGif } from './gif.ts';
 import { cleanJpeg, isJpeg } from './jpeg.ts';
 import { cleanPng, isPng } from './png.ts';
 import { cleanWebp, isWebp } from './webp.ts';
-
-export interface PixelSize {
-  readonly width: number;
-  readonly height: number;
-}
-
-/** An image whose form was walked through, without what says where it was taken. */
-export interface CleanedImage extends PixelSize {
-  readonly bytes: Buffer;
-}
 
 export interface TypedImage extends CleanedImage {
   readonly type: 'image/png' | 'image/jpeg' | 'image/webp' | 'image/gif';

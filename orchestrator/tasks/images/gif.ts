@@ -1,5 +1,5 @@
 import { badImage } from './bad-image.ts';
-import type { CleanedImage } from './clean-image.ts';
+import type { CleanedImage } from './cleaned-image.ts';
 
 const HEAD_BYTES = 13;
 const IMAGE = 0x2c;

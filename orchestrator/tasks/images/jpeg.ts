@@ -1,5 +1,5 @@
 import { badImage } from './bad-image.ts';
-import type { CleanedImage, PixelSize } from './clean-image.ts';
+import type { CleanedImage, PixelSize } from './cleaned-image.ts';
 import { withoutLocation } from './exif.ts';
 
 const EXIF = Buffer.from('Exif\0\0', 'latin1');

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { badImage } from './bad-image.ts';
-import type { CleanedImage } from './clean-image.ts';
+import type { CleanedImage } from './cleaned-image.ts';
 import { withoutLocation } from './exif.ts';
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);

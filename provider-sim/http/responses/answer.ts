@@ -25,6 +25,7 @@ export async function responseAtOnce(answer: Answer): Promise<void> {
   if (production.spoiled) exchange.manners = { ...exchange.manners, cutHalfway: true };
   const response = draft.shot(statusOf(production), items.all);
   answer.keep(response);
+  exchange.booking.told = plan.reportsUsage && !production.spoiled;
   exchange.json(200, response);
 }
 
@@ -42,6 +43,7 @@ export async function responseInStream(answer: Answer): Promise<void> {
     const status = statusOf(production);
     const response = draft.shot(status, items.all);
     answer.keep(response);
+    exchange.booking.told = plan.reportsUsage;
     return events.end([...opening, { type: `response.${status}`, response }]);
   }
   if (plan.spoiler?.kind !== 'fail') return exchange.cut();

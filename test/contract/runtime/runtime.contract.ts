@@ -253,12 +253,22 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeHarness
         gone.create(spec('c1'), bootstrapFor('c1')),
         gone.inspect('c1'),
         gone.list(),
+        gone.layOver('any:1'),
         gone.destroy('c1'),
         gone.teardown(),
       ];
       for (const call of calls.map(failure)) {
         expect(await call).toMatchObject({ code: 'runtime_unavailable', verdict: 'retryable' });
       }
+    });
+
+    test('ours cannot be laid over an image that is not to be had, and a code says so', async () => {
+      for (const image of ['missing.invalid/image:1', 'missing image'])
+        expect(await failure(runtime.layOver(image))).toMatchObject({
+          code: 'agent_image_unusable',
+          verdict: 'final',
+          details: { image, reason: expect.any(String) },
+        });
     });
 
     test('where the gate is can be asked after prepare only', async () => {

@@ -56,7 +56,9 @@ export function batchesContract(subject: () => Subject): void {
       expect(made.filter(({ created }) => created)).toHaveLength(1);
       expect(new Set(made.map(({ batch }) => batch.id)).size).toBe(1);
       expect(await store.tasks.nonFinalOf(tenant.organisation, tenant.claw.id)).toHaveLength(3);
-      await expect(add(3, { ...key, idempotencyHash: 'b' })).rejects.toMatchObject({ code: 'idempotency_mismatch' });
+      await expect(add(3, { ...key, idempotencyHash: 'b' })).rejects.toMatchObject({
+        code: 'idempotency_mismatch',
+      });
       const { organisation, claw } = tenant;
       expect(await store.batches.ofKey({ organisation, claw: claw.id, ...key })).toEqual(made[0]!.batch);
     });
@@ -115,7 +117,11 @@ export function batchesContract(subject: () => Subject): void {
       const claws = await store.claws.page(organisation, { limit: 1 });
       const rest = await store.claws.page(organisation, { limit: 1, cursor: claws.nextCursor! });
       expect([...claws.items, ...rest.items].map(({ name }) => name)).toEqual(['worker', 'other']);
-      const deployed = await store.claws.page(organisation, { limit: 5, state: 'deployed', key: tenant.key.id });
+      const deployed = await store.claws.page(organisation, {
+        limit: 5,
+        state: 'deployed',
+        key: tenant.key.id,
+      });
       expect(deployed.items.map(({ name }) => name)).toEqual(['worker']);
       expect((await store.claws.page(organisation, { limit: 5, key: second.id })).items).toEqual([]);
     });

@@ -27,7 +27,13 @@ export function deliveriesContract(subject: () => Subject): void {
       const again = { id: task, organisation: tenant.organisation, webhook: 'https://hooks.test/other' };
       expect(await store.deliveries.enqueue(again)).toBe(false);
       expect(await of(task)).toMatchObject([
-        { id: task.replace('task_', 'delivery_'), task, url: 'https://hooks.test/end', state: 'waiting', attempts: 0 },
+        {
+          id: task.replace('task_', 'delivery_'),
+          task,
+          url: 'https://hooks.test/end',
+          state: 'waiting',
+          attempts: 0,
+        },
       ]);
       expect((await store.deliveries.ofTask('org_other', task, { limit: 10 })).items).toEqual([]);
     });
@@ -66,7 +72,14 @@ export function deliveriesContract(subject: () => Subject): void {
       const { organisation, claw } = tenant;
       const id = store.tasks.newId();
       const webhook = 'https://hooks.test/end';
-      const row = { id, organisation, claw: claw.id, sealedInput: Buffer.from('x'), timeoutMs: 1000, webhook };
+      const row = {
+        id,
+        organisation,
+        claw: claw.id,
+        sealedInput: Buffer.from('x'),
+        timeoutMs: 1000,
+        webhook,
+      };
       await store.tasks.create(row);
       const missing = async () =>
         (await store.deliveries.missing(new Date())).filter((task) => task.organisation === organisation);

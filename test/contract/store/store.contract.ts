@@ -8,6 +8,7 @@ import { deliveriesContract } from './deliveries.contract.ts';
 import { usageContract } from './usage.contract.ts';
 import type { Opened, Subject } from './subject.ts';
 import { tasksContract } from './tasks.contract.ts';
+import { waitingTasksContract } from './waiting-tasks.contract.ts';
 
 /** What every database promises. */
 export function storeContract(open: () => Promise<Opened>): void {
@@ -238,6 +239,7 @@ export function storeContract(open: () => Promise<Opened>): void {
   });
 
   tasksContract(subject);
+  waitingTasksContract(subject);
   cagesContract(subject);
   ledgerContract(subject);
   usageContract(subject);

@@ -126,7 +126,8 @@ export function usageContract(subject: () => Subject): void {
     it('comes in pages that neither repeat nor leave out, with the sum of all beside them', async () => {
       const { store, tenant } = subject();
       for (const model of ['a', 'b', 'B'])
-        for (const hour of ['10', '11']) await call(`2026-03-01T${hour}:00:00Z`, { model, totalTokens: 2 ** 40 });
+        for (const hour of ['10', '11'])
+          await call(`2026-03-01T${hour}:00:00Z`, { model, totalTokens: 2 ** 40 });
       const query: UsageQuery = {
         since: new Date(0),
         until: new Date('2027-01-01T00:00:00Z'),

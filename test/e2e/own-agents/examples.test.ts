@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import type { ClawCreate, ResultReply } from '#protocol/api.ts';
+import { settingsOf } from '#claw/document-settings.ts';
+import { clawDocument } from '#claw/document.ts';
+import type { ResultReply } from '#protocol/api.ts';
 import { exampleImage } from '../../support/images.ts';
 import { TestService } from '../../support/service.ts';
 
@@ -20,7 +22,7 @@ afterAll(() => service[Symbol.asyncDispose]());
 /** The example's own `claw.yaml`, with the key and the image of this test. */
 async function deploy(name: string, hasImage = true): Promise<void> {
   const folder = join(EXAMPLES, name);
-  const { name: _name, ...claw } = parse(readFileSync(join(folder, 'claw.yaml'), 'utf8')) as ClawCreate;
+  const claw = settingsOf(clawDocument.parse(parse(readFileSync(join(folder, 'claw.yaml'), 'utf8'))));
   const image = hasImage ? await exampleImage(`example-${name}`, folder) : null;
   await service.claw(name, { ...claw, key: 'main', model: 'gpt-4o', agent: { ...claw.agent, image } });
 }
@@ -41,7 +43,10 @@ describe('an agent of one’s own', () => {
 
   it('that fails takes its task along, and says with which code it ended', async () => {
     const { task } = await service.run('bash-curl', '@fail 400');
-    expect(task).toMatchObject({ state: 'failed', error: { code: 'agent_failed', details: { exitCode: 22 } } });
+    expect(task).toMatchObject({
+      state: 'failed',
+      error: { code: 'agent_failed', details: { exitCode: 22 } },
+    });
   });
 
   it(

@@ -128,7 +128,7 @@ describe('what does not pass', () => {
 
 describe('permits', () => {
   test('a refused one is 429 in the form that the client waits by', async () => {
-    await using meter = await MeterUnderTest.start(bench, { tokensPerMinute: 40_000 });
+    await using meter = await MeterUnderTest.start(bench, { tokensPerMinute: 40_000, requestsPerMinute: 7 });
     const error = { code: 'limit_exceeded', message: 'no room' };
     let asked = 0;
     meter.decide = () => (asked++ === 0 ? { granted: false, error, retryAfterMs: 40 } : GRANTED);
@@ -143,6 +143,8 @@ describe('permits', () => {
     expect(refused.headers?.get('retry-after')).toBe('2');
     expect(refused.headers?.get('retry-after-ms')).toBe('1500');
     expect(refused.headers?.get('x-ratelimit-limit-tokens')).toBe('40000');
+    expect(refused.headers?.get('x-ratelimit-limit-requests')).toBe('7');
+    expect(refused.headers?.get('x-clawcage-error')).toBe('limit_exceeded');
   });
 
   test('one that never fits is 400 and not tried again', async () => {

@@ -92,13 +92,14 @@ describe.each(['debootstrap', 'registry'])('the images on a base from %s', (way)
 
   it.each(['cage', 'gate'] as const)('let nobody but root read the Node and tini of the %s', async (part) => {
     const image = tagsOf(way)[part];
-    const modes = await runIn(image, 'stat -c "%n %a %u:%g %F" /opt/clawcage/bin/* /usr/local/bin/node', {
+    const modes = await runIn(image, 'stat -c "%n %a %u:%g %F" /opt/clawcage/bin/* /opt/clawcage/agent/node', {
       user: '0',
     });
     expect(modes.output.trim().split('\n')).toEqual([
+      '/opt/clawcage/bin/env 711 0:0 regular file',
       '/opt/clawcage/bin/node 711 0:0 regular file',
       '/opt/clawcage/bin/tini 711 0:0 regular file',
-      '/usr/local/bin/node 755 0:0 regular file',
+      '/opt/clawcage/agent/node 755 0:0 regular file',
     ]);
     for (const binary of ['node', 'tini']) {
       const read = await runIn(image, `head -c 1 /opt/clawcage/bin/${binary}`);
@@ -177,8 +178,12 @@ describe.each(['debootstrap', 'registry'])('the images on a base from %s', (way)
     expect(Config.Entrypoint).toEqual([
       '/opt/clawcage/bin/tini',
       '--',
+      '/opt/clawcage/bin/env',
+      '-i',
+      'NODE_COMPILE_CACHE=/opt/clawcage/cache',
       '/opt/clawcage/bin/node',
       '--disable-sigusr1',
+      '--openssl-config=/dev/null',
       '/opt/clawcage/warden.mjs',
     ]);
   });
@@ -224,7 +229,7 @@ describe('making the images', () => {
         await promisify(execFile)(client!, args, { env: { ...process.env, DOCKER_BUILDKIT: '1' } });
         made.add(tag);
         const modes = await runIn(tag, 'stat -c %a /opt/clawcage/bin/* /opt/clawcage/cache/*', { user: '0' });
-        expect(modes).toEqual({ code: 0, output: '711\n711\n555\n' });
+        expect(modes).toEqual({ code: 0, output: '711\n711\n711\n555\n' });
       } finally {
         rmSync(context, { recursive: true });
       }

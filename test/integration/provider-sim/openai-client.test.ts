@@ -101,7 +101,9 @@ describe('an answer in one go', () => {
 
   it('leaves its usage out where the script says so', async () => {
     expect((await ask('@no-usage\n@say x')).usage).toBeUndefined();
-    expect(lastCall().outputTokens).toBe(1);
+    expect(lastCall()).toMatchObject({ outputTokens: 1, told: false });
+    await ask('@say x');
+    expect(lastCall().told).toBe(true);
   });
 
   it('echoes the key where the script says so', async () => {

@@ -53,7 +53,11 @@ afterEach(async () => {
   workers = [];
 });
 
-function startWorker({ backoffMs = [20, 20, 20, 20], limitMs = 5_000, ca = [receiver.caPem] } = {}): DeliveryWorker {
+function startWorker({
+  backoffMs = [20, 20, 20, 20],
+  limitMs = 5_000,
+  ca = [receiver.caPem],
+} = {}): DeliveryWorker {
   const poster = new Poster({
     gate: () => gate.tcp,
     capabilities: gate.issuer,
@@ -111,7 +115,11 @@ describe('a webhook', () => {
       body,
       headers as Record<string, string>,
     );
-    expect(webhookBody.parse(verified).data.task).toMatchObject({ id: task, claw: 'worker', state: 'cancelled' });
+    expect(webhookBody.parse(verified).data.task).toMatchObject({
+      id: task,
+      claw: 'worker',
+      state: 'cancelled',
+    });
     expect(headers['webhook-id']).toBe((await deliveryOf(task))!.id);
     expect(headers['content-type']).toBe('application/json');
     expect(path).toBe('/hooks?a=1');
@@ -133,7 +141,10 @@ describe('a webhook', () => {
   });
 
   it('comes again after a failure, a break and a redirect, under the same id', async () => {
-    receiver.answers.push({ status: 500 }, 'reset', { status: 302, headers: { location: 'https://localhost/' } });
+    receiver.answers.push({ status: 500 }, 'reset', {
+      status: 302,
+      headers: { location: 'https://localhost/' },
+    });
     const task = await enqueue(undefined, startWorker());
     await inState(task, 'delivered');
     expect(receiver.received).toHaveLength(4);

@@ -139,6 +139,12 @@ describe('an answer of a form', () => {
     });
   });
 
+  test('is repaired no second time', async () => {
+    const wrong = Array.from({ length: 5 }, () => says('{}'));
+    await expect(run(wrong, form)).rejects.toMatchObject({ code: 'agent_answer_invalid' });
+    expect(asked).toHaveLength(2);
+  });
+
   test('that is cut off is asked for anew, since half of it is no beginning', async () => {
     expect(await run([says('{"n":', { ending: 'length' }), says('{"n":2}')], form)).toBe('{"n":2}');
     expect(lastText()).toContain('shorter');

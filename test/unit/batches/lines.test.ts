@@ -110,7 +110,9 @@ describe('lines are checked', () => {
   it('and must be UTF-8', async () => {
     const { lines } = await readLines(inPieces('x'), ROOM);
     const odd = [{ ...lines[0]!, bytes: Buffer.from([0x22, 0xff, 0x22]) }];
-    expect(await linesOf(checkLines(odd, () => undefined))).toMatchObject([{ fields: [{ problem: 'not UTF-8' }] }]);
+    expect(await linesOf(checkLines(odd, () => undefined))).toMatchObject([
+      { fields: [{ problem: 'not UTF-8' }] },
+    ]);
   });
 });
 

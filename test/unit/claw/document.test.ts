@@ -18,7 +18,13 @@ describe('units', () => {
   });
 
   it('are the largest that are exact', () => {
-    expect([0, 1500, 90_000, 600_000, 86_400_000].map(durationOf)).toEqual(['0s', '1500ms', '90s', '10m', '1d']);
+    expect([0, 1500, 90_000, 600_000, 86_400_000].map(durationOf)).toEqual([
+      '0s',
+      '1500ms',
+      '90s',
+      '10m',
+      '1d',
+    ]);
     expect([64, 1024, 1536].map(sizeOf)).toEqual(['64MiB', '1GiB', '1536MiB']);
   });
 
@@ -67,15 +73,23 @@ describe('a document', () => {
 it('what changed is told by fields of the API', () => {
   const before = clawDefaults.parse({ model: 'a', key: 'work' });
   expect(changedSettings(before, { ...before })).toEqual({});
-  const reordered = { ...before, retry: Object.fromEntries(Object.entries(before.retry).toReversed()) as never };
+  const reordered = {
+    ...before,
+    retry: Object.fromEntries(Object.entries(before.retry).toReversed()) as never,
+  };
   expect(changedSettings(before, reordered)).toEqual({});
-  expect(changedSettings(before, { ...before, model: 'b', egress: ['pypi.org'] })).toEqual({ model: 'b', egress: ['pypi.org'] });
+  expect(changedSettings(before, { ...before, model: 'b', egress: ['pypi.org'] })).toEqual({
+    model: 'b',
+    egress: ['pypi.org'],
+  });
 });
 
 describe('what is published', () => {
   it('has every field, with its meaning', () => {
     const rows = fieldRows();
-    expect(rows.map(({ path }) => path)).toEqual(expect.arrayContaining(['name', 'timeout', 'agent.command', 'resources.memory']));
+    expect(rows.map(({ path }) => path)).toEqual(
+      expect.arrayContaining(['name', 'timeout', 'agent.command', 'resources.memory']),
+    );
     expect(rows.filter(({ about }) => about === '')).toEqual([]);
     expect(fieldsAt(['agent', 'mcp', 'anything'])).toEqual(['command', 'env', 'url']);
     expect(fieldsAt(['egress', 0])).toEqual([]);
@@ -111,9 +125,18 @@ function settings(): fc.Arbitrary<ClawFields> {
         idempotent: fc.boolean(),
       }),
       agent: fc.record({
-        command: fc.option(fc.array(text.filter((one) => one !== ''), { minLength: 1, maxLength: 3 })),
+        command: fc.option(
+          fc.array(
+            text.filter((one) => one !== ''),
+            { minLength: 1, maxLength: 3 },
+          ),
+        ),
         image: fc.option(fc.constant('registry.example/agent:1')),
-        mcp: fc.constantFrom({}, { notes: { command: ['node', 'x.js'], env: { A: '1' } } }, { web: { url: 'https://a.example/' } }),
+        mcp: fc.constantFrom(
+          {},
+          { notes: { command: ['node', 'x.js'], env: { A: '1' } } },
+          { web: { url: 'https://a.example/' } },
+        ),
       }),
     })
     .map((given) => clawDefaults.parse(given));

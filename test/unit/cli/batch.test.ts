@@ -27,7 +27,11 @@ const RESULTS = [
   { task: 'task_b0', ref: 'a', state: 'succeeded', answer: 'one' },
   { task: 'task_b1', ref: 'b', state: 'succeeded', answer: 'two' },
 ];
-const linesOf = (text: string): unknown[] => text.trimEnd().split('\n').map((line) => JSON.parse(line) as unknown);
+const linesOf = (text: string): unknown[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as unknown);
 
 describe('batch run', () => {
   it('deploys the Claw, waits, and prints the results as JSON Lines and a summary apart from them', async () => {
@@ -41,10 +45,15 @@ describe('batch run', () => {
   it('writes them to a file that is not there yet, or with --force', async () => {
     const out = join(home.path, 'results.jsonl');
     const { stdout } = await run('batch', 'run', 'writer', tasks, '--out', out, '--json');
-    expect(JSON.parse(stdout)).toMatchObject({ batch: { id: 'batch_1', done: true }, usage: { totalTokens: 123 } });
+    expect(JSON.parse(stdout)).toMatchObject({
+      batch: { id: 'batch_1', done: true },
+      usage: { totalTokens: 123 },
+    });
     expect(linesOf(readFileSync(out, 'utf8'))).toEqual(RESULTS);
     const before = api.batches.size;
-    expect((await run('batch', 'run', 'writer', tasks, '--out', out)).stderr).toContain('error[output_exists]');
+    expect((await run('batch', 'run', 'writer', tasks, '--out', out)).stderr).toContain(
+      'error[output_exists]',
+    );
     expect(api.batches.size).toBe(before);
     expect((await run('batch', 'results', 'batch_1', '--out', out, '--force')).code).toBe(0);
   });

@@ -67,10 +67,19 @@ describe('a file of Claws', () => {
   it.each([
     [`${LEAST}timeuot: 5m\n`, '4:1: timeuot: there is no such field; did you mean timeout?'],
     [`${LEAST}timeoutMs: 5000\n`, '4:1: timeoutMs: there is no such field; here it is written timeout: 10m'],
-    [`${LEAST}retry:\n  attempts: 3\n  atempts: 4\n`, '6:3: retry.atempts: there is no such field; did you mean attempts?'],
+    [
+      `${LEAST}retry:\n  attempts: 3\n  atempts: 4\n`,
+      '6:3: retry.atempts: there is no such field; did you mean attempts?',
+    ],
     [`${LEAST}retry:\n  attempts: 99\n`, '5:3: retry.attempts: too big: expected number to be <=20'],
-    [`${LEAST}egress:\n  - pypi.org\n  - 'two words'\n`, '6:5: egress.1: host, host:port or http://host:port'],
-    [`${LEAST}agent: { mcp: { notes: { command: [x], urll: y } } }\n`, expect.stringContaining('urll: there is no such field; did you mean url?')],
+    [
+      `${LEAST}egress:\n  - pypi.org\n  - 'two words'\n`,
+      '6:5: egress.1: host, host:port or http://host:port',
+    ],
+    [
+      `${LEAST}agent: { mcp: { notes: { command: [x], urll: y } } }\n`,
+      expect.stringContaining('urll: there is no such field; did you mean url?'),
+    ],
     [`${LEAST}models: { image: [a] }\n`, expect.stringMatching(/^4:11: models\.image: .*images/)],
     [`${LEAST}api: response\n`, '4:1: api: expected one of "chat"|"responses"'],
     ['name: writer\nkey: work\n', '1:1: model: is missing'],
@@ -87,7 +96,9 @@ describe('a file of Claws', () => {
 
   it('tells all that is wrong at once, over all documents and files', async () => {
     const other = write(`${LEAST}bogus: 1\n`, 'other.yaml');
-    const file = write(`${LEAST}maxSteps: 0\nconcurrency: no\n---\n${LEAST.replace('writer', 'reader')}reuse: never\n`);
+    const file = write(
+      `${LEAST}maxSteps: 0\nconcurrency: no\n---\n${LEAST.replace('writer', 'reader')}reuse: never\n`,
+    );
     const error = await read(file, other).catch((reason: Failure) => reason);
     expect((error as Failure).details?.problems).toHaveLength(4);
   });
@@ -106,20 +117,22 @@ describe('a file of Claws', () => {
 });
 
 describe('a secret', () => {
-  it.each(['sk-proj-AbC0123456789012345678', 'ghp_0123456789abcdefghijABCDEFGHIJ0123', 'AKIAIOSFODNN7EXAMPLE', 'hf_0123456789abcdefghijABCDEFGHIJ'])(
-    'such as %s is refused wherever it stands, and never repeated',
-    async (secret) => {
-      for (const text of [
-        `${LEAST.replace('work', secret)}`,
-        `${LEAST}# was ${secret}\n`,
-        `${LEAST}agent: { mcp: { a: { command: [x], env: { TOKEN: ${secret} } } } }\n`,
-      ]) {
-        const problems = await problemsOf(text);
-        expect(problems).toEqual([expect.stringContaining('clawcage keys add')]);
-        expect(problems.join()).not.toContain(secret);
-      }
-    },
-  );
+  it.each([
+    'sk-proj-AbC0123456789012345678',
+    'ghp_0123456789abcdefghijABCDEFGHIJ0123',
+    'AKIAIOSFODNN7EXAMPLE',
+    'hf_0123456789abcdefghijABCDEFGHIJ',
+  ])('such as %s is refused wherever it stands, and never repeated', async (secret) => {
+    for (const text of [
+      `${LEAST.replace('work', secret)}`,
+      `${LEAST}# was ${secret}\n`,
+      `${LEAST}agent: { mcp: { a: { command: [x], env: { TOKEN: ${secret} } } } }\n`,
+    ]) {
+      const problems = await problemsOf(text);
+      expect(problems).toEqual([expect.stringContaining('clawcage keys add')]);
+      expect(problems.join()).not.toContain(secret);
+    }
+  });
 
   it('in a file that is referred to is refused too', async () => {
     write('Use sk-proj-AbC0123456789012345678.\n', 'prompt.md');
@@ -129,7 +142,8 @@ describe('a secret', () => {
   });
 
   it('is not seen in what only resembles one', async () => {
-    const text = 'instructions: say sk-learn, task-manager-for-kubernetes, sk-some-long-name-of-letters-only\n';
+    const text =
+      'instructions: say sk-learn, task-manager-for-kubernetes, sk-some-long-name-of-letters-only\n';
     expect(await read(write(`${LEAST}${text}`))).toHaveLength(1);
   });
 });

@@ -247,7 +247,12 @@ describe('what goes wrong', () => {
 });
 
 describe('help', () => {
-  const cliOf = { terminal: new TestTerminal(), place: placeFrom({}), programs: PROGRAMS, exitCode: EXIT.done };
+  const cliOf = {
+    terminal: new TestTerminal(),
+    place: placeFrom({}),
+    programs: PROGRAMS,
+    exitCode: EXIT.done,
+  };
 
   it('of every command has an example, and every command that says something takes --json', () => {
     const leaves = (command: Command, path: string[]): [string[], Command][] =>

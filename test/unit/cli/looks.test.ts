@@ -3,7 +3,8 @@ import { bar, gauge } from '../../../cli/terminal/bars.ts';
 import { size } from '../../../cli/terminal/words.ts';
 import { chartRows } from '../../../cli/usage/rows.ts';
 import { cli, homeOf, scratchHome } from '../../support/cli.ts';
-import { FakeApi, NOTHING_USED } from '../../support/fake-api.ts';
+import { FakeApi } from '../../support/fake-api.ts';
+import { NOTHING_USED } from '../../support/fake-task.ts';
 
 let api: FakeApi;
 let home: ReturnType<typeof scratchHome>;
@@ -30,23 +31,36 @@ const row = (hour: number, tokens: number, group: string | null = null) => ({
 
 describe('the chart of usage', () => {
   it('draws to an eighth of a column, and never nothing for something', () => {
-    expect([0, 1, 50, 99, 100].map((value) => bar(value, 100, 10))).toEqual(['', '▏', '█████', '█████████▉', '██████████']);
+    expect([0, 1, 50, 99, 100].map((value) => bar(value, 100, 10))).toEqual([
+      '',
+      '▏',
+      '█████',
+      '█████████▉',
+      '██████████',
+    ]);
     expect(gauge(1, 4, 8)).toBe('[██······]');
   });
 
   it('shows one period without use, and of more only a sign', () => {
-    const labels = chartRows([row(1, 5), row(2, 5), row(4, 5), row(9, 5)], 'hour', 'UTC').map((one) => one?.label.slice(11));
+    const labels = chartRows([row(1, 5), row(2, 5), row(4, 5), row(9, 5)], 'hour', 'UTC').map((one) =>
+      one?.label.slice(11),
+    );
     expect(labels).toEqual(['01:00', '02:00', '03:00', '04:00', undefined, '09:00']);
   });
 
   it('tells times in the zone that was asked for', () => {
-    expect(chartRows([row(23, 1)], 'hour', 'Asia/Kolkata').map((one) => one?.label)).toEqual(['2026-01-03 04:30']);
+    expect(chartRows([row(23, 1)], 'hour', 'Asia/Kolkata').map((one) => one?.label)).toEqual([
+      '2026-01-03 04:30',
+    ]);
     expect(chartRows([row(23, 1)], 'day', 'Asia/Kolkata').map((one) => one?.label)).toEqual(['2026-01-03']);
   });
 
   it.each([80, 40, 24])('fits a terminal of %i columns', async (columns) => {
     api.usage = [row(1, 123_456), row(2, 1000), row(3, 1_234_567)];
-    const { stdout } = await run(['usage', 'writer', '--by', 'hour', '--time-zone', 'UTC'], { tty: true, columns });
+    const { stdout } = await run(['usage', 'writer', '--by', 'hour', '--time-zone', 'UTC'], {
+      tty: true,
+      columns,
+    });
     const lines = stdout.split('\n').slice(0, 3);
     if (columns > 24) for (const line of lines) expect(line.length).toBeLessThanOrEqual(columns);
     expect(lines[2]).toContain('1 234 567 tokens');
@@ -54,7 +68,18 @@ describe('the chart of usage', () => {
 
   it('asks for what the flags say', async () => {
     api.usage = [row(1, 5, 'gpt-5')];
-    const { stdout } = await run(['usage', '--by', 'day', '--since', '30d', '--group', 'model', '--time-zone', 'UTC', '--json']);
+    const { stdout } = await run([
+      'usage',
+      '--by',
+      'day',
+      '--since',
+      '30d',
+      '--group',
+      'model',
+      '--time-zone',
+      'UTC',
+      '--json',
+    ]);
     expect(JSON.parse(stdout)).toMatchObject({ items: [{ group: 'gpt-5' }], total: { totalTokens: 123 } });
     expect(api.usageQueries[0]).toMatchObject({ by: 'day', since: '30d', group: 'model', timeZone: 'UTC' });
     await run(['usage']);
@@ -69,12 +94,17 @@ describe('the chart of usage', () => {
 
 describe('tables', () => {
   it.each([80, 40])('fit a terminal of %i columns', async (columns) => {
-    api.addClaw('a-claw-with-a-rather-long-name', 'deployed', { model: 'a-model-with-a-rather-long-name-2026-01-01' });
+    api.addClaw('a-claw-with-a-rather-long-name', 'deployed', {
+      model: 'a-model-with-a-rather-long-name-2026-01-01',
+    });
     api.addKey('work');
     for (const argv of [['claws', 'list'], ['tasks', 'list'], ['keys', 'list'], ['status']]) {
-      api.addTask({ claw: 'a-claw-with-a-rather-long-name', text: 'x', files: [] }).end('failed', { error: 'agent_answer_invalid' });
+      api
+        .addTask({ claw: 'a-claw-with-a-rather-long-name', text: 'x', files: [] })
+        .end('failed', { error: 'agent_answer_invalid' });
       const { stdout } = await run(argv, { tty: true, columns });
-      for (const line of stdout.split('\n').filter((one) => !one.includes('http'))) expect(line.length).toBeLessThanOrEqual(columns);
+      for (const line of stdout.split('\n').filter((one) => !one.includes('http')))
+        expect(line.length).toBeLessThanOrEqual(columns);
     }
   });
 
@@ -91,20 +121,33 @@ describe('doctor', () => {
       ok: false,
       checks: [
         { name: 'engine', ok: true, found: 'docker, 2 cages', ms: 5 },
-        { name: 'clock', ok: false, reason: 'that of Redis is 9.0 s ahead', remedy: 'let NTP set the clocks', ms: 1 },
+        {
+          name: 'clock',
+          ok: false,
+          reason: 'that of Redis is 9.0 s ahead',
+          remedy: 'let NTP set the clocks',
+          ms: 1,
+        },
       ],
     };
     const { code, stdout } = await run(['doctor']);
     expect(code).toBe(1);
-    expect(stdout).toContain('✓ engine       docker, 2 cages\n✗ clock        that of Redis is 9.0 s ahead\n    → let NTP set the clocks\n');
-    const json = JSON.parse((await run(['doctor', '--json'])).stdout) as { ok: boolean; checks: { name: string }[] };
+    expect(stdout).toContain(
+      '✓ engine       docker, 2 cages\n✗ clock        that of Redis is 9.0 s ahead\n    → let NTP set the clocks\n',
+    );
+    const json = JSON.parse((await run(['doctor', '--json'])).stdout) as {
+      ok: boolean;
+      checks: { name: string }[];
+    };
     expect(json.ok).toBe(false);
     expect(json.checks.map(({ name }) => name)).toEqual(['service', 'engine', 'clock', 'engine disk']);
   });
 
   it('looks at what it can where the service does not run, and ends with 4', async () => {
     await api.stop();
-    const { code, stdout } = await cli(['doctor', '--json'], { env: { CLAWCAGE_HOME: `${home.path}/none`, CLAWCAGE_PORT: '0', DOCKER_HOST: 'unix:///nowhere' } });
+    const { code, stdout } = await cli(['doctor', '--json'], {
+      env: { CLAWCAGE_HOME: `${home.path}/none`, CLAWCAGE_PORT: '0', DOCKER_HOST: 'unix:///nowhere' },
+    });
     expect(code).toBe(4);
     const { checks } = JSON.parse(stdout) as { checks: { name: string; ok: boolean; remedy?: string }[] };
     expect(checks.map(({ name, ok }) => [name, ok])).toEqual([
@@ -136,19 +179,35 @@ describe('smaller commands', () => {
     const ended = await run(['logs', task.id, '--follow']);
     expect(ended.stdout).toContain('failed after 1.50 s');
     expect(ended.stdout).toContain('error[agent_failed]');
-    const json = (await run(['logs', task.id, '--json'])).stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as object);
+    const json = (await run(['logs', task.id, '--json'])).stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
     expect(json.at(0)).toMatchObject({ event: { kind: 'state' } });
     expect(json.at(-1)).toMatchObject({ task: { state: 'failed' } });
   });
 
   it('webhooks secret prints it alone, and a new one after --rotate', async () => {
     expect((await run(['webhooks', 'secret'])).stdout).toBe('whsec_Zmlyc3Q=\n');
-    expect(JSON.parse((await run(['webhooks', 'secret', '--rotate', '--json'])).stdout)).toEqual({ secret: 'whsec_c2Vjb25k' });
+    expect(JSON.parse((await run(['webhooks', 'secret', '--rotate', '--json'])).stdout)).toEqual({
+      secret: 'whsec_c2Vjb25k',
+    });
   });
 
   it('tasks deliveries shows how each went', async () => {
-    api.deliveries.push({ id: 'd1', task: 'task_1', url: 'https://a.example/', state: 'waiting', attempts: 2, lastStatus: 500, nextAt: null, createdAt: '2026-01-02T03:04:05.000Z' });
-    expect((await run(['tasks', 'deliveries', 'task_1'])).stdout).toMatch(/https:\/\/a\.example\/ +waiting +2 +500/);
+    api.deliveries.push({
+      id: 'd1',
+      task: 'task_1',
+      url: 'https://a.example/',
+      state: 'waiting',
+      attempts: 2,
+      lastStatus: 500,
+      nextAt: null,
+      createdAt: '2026-01-02T03:04:05.000Z',
+    });
+    expect((await run(['tasks', 'deliveries', 'task_1'])).stdout).toMatch(
+      /https:\/\/a\.example\/ +waiting +2 +500/,
+    );
     expect((await run(['tasks', 'deliveries', 'task_2'])).stdout).toContain('No webhook');
   });
 

@@ -38,7 +38,10 @@ describe('the files of a task', () => {
     };
     const { code, stdout } = await run('run', 'writer', 'x', '--json', '--out', out);
     expect(code).toBe(0);
-    expect(JSON.parse(stdout).files).toEqual([{ path: 'report.txt', bytes: 6 }, { path: 'charts/a b.svg', bytes: 6 }]);
+    expect(JSON.parse(stdout).files).toEqual([
+      { path: 'report.txt', bytes: 6 },
+      { path: 'charts/a b.svg', bytes: 6 },
+    ]);
     expect(readFileSync(join(out, 'charts/a b.svg'), 'utf8')).toBe('<svg/>');
     expect(readdirSync(out).toSorted()).toEqual(['charts', 'report.txt']);
   });

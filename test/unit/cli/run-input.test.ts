@@ -6,7 +6,10 @@ import { FakeApi } from '../../support/fake-api.ts';
 
 let api: FakeApi;
 let home: ReturnType<typeof scratchHome>;
-const run = (...argv: string[]) => cli(['run', 'writer', 'x', '--json', ...argv], { env: { CLAWCAGE_HOME: home.path, PATH: process.env.PATH } });
+const run = (...argv: string[]) =>
+  cli(['run', 'writer', 'x', '--json', ...argv], {
+    env: { CLAWCAGE_HOME: home.path, PATH: process.env.PATH },
+  });
 
 beforeEach(async () => {
   home = scratchHome();
@@ -29,8 +32,18 @@ const sent = () => api.tasks.get('task_1')?.body;
 describe('run', () => {
   it('sends images, a schema, the priority and the times', async () => {
     const { code } = await run(
-      ...['--image', file('a.png', 'PNG'), '--schema', file('s.json', '{"type":"object"}'), '--priority', '-7'],
-      ...['--not-before', '2099-03-01T08:00:00Z', '--deadline', '2099-03-02', '--webhook', 'https://a.example/hook'],
+      '--image',
+      file('a.png', 'PNG'),
+      '--schema',
+      file('s.json', '{"type":"object"}'),
+      '--priority',
+      '-7',
+      '--not-before',
+      '2099-03-01T08:00:00Z',
+      '--deadline',
+      '2099-03-02',
+      '--webhook',
+      'https://a.example/hook',
     );
     expect(code).toBe(0);
     expect(sent()).toMatchObject({
@@ -73,12 +86,14 @@ describe('run', () => {
     expect(api.seen).toEqual([]);
   });
 
-  it.each([['--priority', '101'], ['--deadline', 'soon'], ['--delay', '31d'], ['--timeout', '5']])(
-    'refuses %s %s as a usage error',
-    async (...options) => {
-      expect((await run(...options)).code).toBe(2);
-    },
-  );
+  it.each([
+    ['--priority', '101'],
+    ['--deadline', 'soon'],
+    ['--delay', '31d'],
+    ['--timeout', '5'],
+  ])('refuses %s %s as a usage error', async (...options) => {
+    expect((await run(...options)).code).toBe(2);
+  });
 
   it.each([
     ['--schema', '[1]', 'is no JSON Schema'],
@@ -100,7 +115,12 @@ describe('run --on-function', () => {
       const { output, ok } = await task.call('weather', '{"town":"Ulm"}');
       task.end('succeeded', { answer: `${ok} ${output}` });
     };
-    const { stdout } = await run('--functions', functions(), '--on-function', 'weather=cat; echo " from $CLAWCAGE_FUNCTION"');
+    const { stdout } = await run(
+      '--functions',
+      functions(),
+      '--on-function',
+      'weather=cat; echo " from $CLAWCAGE_FUNCTION"',
+    );
     expect(JSON.parse(stdout).answer).toBe('true {"town":"Ulm"} from weather');
   });
 
@@ -109,7 +129,12 @@ describe('run --on-function', () => {
       const { output, ok } = await task.call('weather', '{}');
       task.end('succeeded', { answer: `${ok} ${output}` });
     };
-    const { stdout } = await run('--functions', functions(), '--on-function', 'weather=echo no such town >&2; exit 3');
+    const { stdout } = await run(
+      '--functions',
+      functions(),
+      '--on-function',
+      'weather=echo no such town >&2; exit 3',
+    );
     expect(JSON.parse(stdout).answer).toBe('false it ended with 3: no such town');
   });
 
@@ -122,7 +147,12 @@ describe('run --on-function', () => {
       const all = await Promise.all(['2', '3'].map((args) => task.call('weather', args)));
       task.end('succeeded', { answer: all.map(({ output }) => output).join() });
     };
-    const { stdout } = await run('--functions', functions(), '--on-function', `weather=cat | tee -a ${runs}; echo >> ${runs}`);
+    const { stdout } = await run(
+      '--functions',
+      functions(),
+      '--on-function',
+      `weather=cat | tee -a ${runs}; echo >> ${runs}`,
+    );
     expect(JSON.parse(stdout).answer).toBe('2,3');
     const { readFileSync } = await import('node:fs');
     expect(readFileSync(runs, 'utf8').split('\n').filter(Boolean).toSorted()).toEqual(['1', '2', '3']);
@@ -134,8 +164,12 @@ describe('run --on-function', () => {
       const said = await cli(['tasks', 'calls', task.id], { env: { CLAWCAGE_HOME: home.path } });
       expect(said.stdout).toMatch(/call_1 +other/);
       const answer = ['tasks', 'answer', task.id, 'call_1', '-'];
-      expect((await cli(answer, { env: { CLAWCAGE_HOME: home.path }, stdin: 'by hand\n' })).stdout).toBe('Call call_1 answered.\n');
-      expect((await cli(answer, { env: { CLAWCAGE_HOME: home.path }, stdin: 'again' })).stderr).toContain('error[function_call_answered]');
+      expect((await cli(answer, { env: { CLAWCAGE_HOME: home.path }, stdin: 'by hand\n' })).stdout).toBe(
+        'Call call_1 answered.\n',
+      );
+      expect((await cli(answer, { env: { CLAWCAGE_HOME: home.path }, stdin: 'again' })).stderr).toContain(
+        'error[function_call_answered]',
+      );
       task.end('succeeded', { answer: (await answered).output });
     };
     const { stdout } = await run('--functions', functions(), '--on-function', 'weather=true');

@@ -2,7 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { cli, homeOf, scratchHome, startCli } from '../../support/cli.ts';
-import { FakeApi, type ScriptedTask } from '../../support/fake-api.ts';
+import { FakeApi } from '../../support/fake-api.ts';
+import type { ScriptedTask } from '../../support/fake-task.ts';
 
 let api: FakeApi;
 let home: ReturnType<typeof scratchHome>;

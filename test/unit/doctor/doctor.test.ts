@@ -30,13 +30,23 @@ describe('the doctor', () => {
       ok: false,
       checks: [
         { name: 'fine', ok: true, found: 'as it should be' },
-        { name: 'broken', ok: false, remedy: 'mend it', reason: expect.stringContaining('(environ of the meter)') },
+        {
+          name: 'broken',
+          ok: false,
+          remedy: 'mend it',
+          reason: expect.stringContaining('(environ of the meter)'),
+        },
       ],
     });
   });
 
   it('does not wait for what does not answer', async () => {
-    const stuck = { name: 'stuck', remedy: 'wake it', limitMs: 30, run: () => new Promise<undefined>(() => {}) };
+    const stuck = {
+      name: 'stuck',
+      remedy: 'wake it',
+      limitMs: 30,
+      run: () => new Promise<undefined>(() => {}),
+    };
     const { checks } = await new Doctor([stuck, fine]).examine('org', { cage: true });
     expect(checks).toMatchObject([{ ok: false, reason: 'no answer within 0.03 s' }, { ok: true }]);
   });
@@ -54,17 +64,30 @@ describe('the doctor', () => {
 
 describe('what is examined', () => {
   it('is that the clocks agree to two seconds', () => {
-    expect(compareClocks([{ name: 'Redis', aheadMs: -3 }, { name: 'the database', aheadMs: 12 }])).toBe('at most 12 ms apart');
-    expect(() => compareClocks([{ name: 'Redis', aheadMs: 9000 }, { name: 'the database', aheadMs: -2500 }])).toThrow(
-      'that of Redis is 9.0 s ahead, that of the database is 2.5 s behind',
-    );
+    expect(
+      compareClocks([
+        { name: 'Redis', aheadMs: -3 },
+        { name: 'the database', aheadMs: 12 },
+      ]),
+    ).toBe('at most 12 ms apart');
+    expect(() =>
+      compareClocks([
+        { name: 'Redis', aheadMs: 9000 },
+        { name: 'the database', aheadMs: -2500 },
+      ]),
+    ).toThrow('that of Redis is 9.0 s ahead, that of the database is 2.5 s behind');
   });
 
   it('is a cage, which is ended also where its proof was all that was wanted', async () => {
     const ended: string[] = [];
-    const opened = { cageId: 'cage-1', hello: { proof: { ok: true, checks: [{}, {}] } } } as unknown as LiveCage;
-    const checks = parts({ open: async () => opened, end: async (_organisation, id) => void ended.push(id) });
-    expect(await checks.get('cage')!.run('org', new AbortController().signal)).toBe('the agent cannot read the key: 2 checks');
+    const opened = {
+      cageId: 'cage-1',
+      hello: { proof: { ok: true, checks: [{}, {}] } },
+    } as unknown as LiveCage;
+    const checks = parts({ open: async () => opened, end: async (_organisation, id) => ended.push(id) > 0 });
+    expect(await checks.get('cage')!.run('org', new AbortController().signal)).toBe(
+      'the agent cannot read the key: 2 checks',
+    );
     expect(ended).toEqual(['cage-1']);
   });
 

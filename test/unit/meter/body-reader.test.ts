@@ -34,6 +34,16 @@ describe('an event stream', () => {
     );
   });
 
+  test('is cut into its events whichever way its lines end, also within an end', () => {
+    const crlf = STREAM.replaceAll('\n', '\r\n');
+    for (let at = 1; at < crlf.length; at++) {
+      const reader = eventReader({ operation: 'chat', hideUsage: true });
+      const first = reader.push(Buffer.from(crlf).subarray(0, at));
+      const rest = reader.push(Buffer.from(crlf).subarray(at));
+      expect(Buffer.concat([first, rest]).toString()).toBe(crlf.replace(LAST.replaceAll('\n', '\r\n'), ''));
+    }
+  });
+
   test('loses only the chunk with the usage where the agent did not ask for it', () => {
     const reader = eventReader({ operation: 'chat', hideUsage: true });
     expect(read(reader, STREAM)).toBe(STREAM.replace(LAST, ''));

@@ -22,6 +22,7 @@ const call = (arrivedMs: number, totalTokens: number): Call => ({
   reasoningTokens: 0,
   totalTokens,
   offeredTokens: totalTokens,
+  told: true,
   streamed: false,
   aborted: false,
   cut: false,

@@ -11,7 +11,13 @@ const waitMs = (attempts: number, answer: Parameters<typeof afterAttempt>[0] = {
 describe('a failed attempt', () => {
   it('is followed by the next after 5 s, 30 s, 2 min, 10 min, 1 h, 6 h, and then by none', () => {
     expect([1, 2, 3, 4, 5, 6, 7].map((attempts) => waitMs(attempts))).toEqual([
-      5_000, 30_000, 120_000, 600_000, 3_600_000, 21_600_000, null,
+      5_000,
+      30_000,
+      120_000,
+      600_000,
+      3_600_000,
+      21_600_000,
+      null,
     ]);
     expect(afterAttempt({ status: 500 }, 7, now)).toMatchObject({ state: 'failed', lastStatus: 500 });
   });

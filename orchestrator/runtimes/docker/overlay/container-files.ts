@@ -40,11 +40,7 @@ export class ContainerFiles {
   }
 
   /** Hands a tar archive of `path` to `use`, under the name of its last part. */
-  read<T>(
-    path: string,
-    signal: AbortSignal | undefined,
-    use: (archive: Readable) => Promise<T>,
-  ): Promise<T> {
+  read<T>(path: string, signal: AbortSignal | undefined, use: (archive: Readable) => Promise<T>): Promise<T> {
     return this.#engine.act('read', signal, async (docker, abortSignal) => {
       const archive = await this.#container(docker).getArchive({ path, abortSignal } as { path: string });
       return use(archive as Readable);

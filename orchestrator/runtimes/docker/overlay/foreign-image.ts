@@ -66,14 +66,23 @@ async function requireRegistry(
       if (silent.aborted && !abortSignal.aborted)
         throw unusable(image, `It is not on the engine, and its registry does not answer: ${remedy}.`);
       if ((error as { statusCode?: number }).statusCode === undefined) throw error;
-      throw unusable(image, `It is not on the engine, and cannot be pulled (${engineReason(error)}): ${remedy}.`, error);
+      throw unusable(
+        image,
+        `It is not on the engine, and cannot be pulled (${engineReason(error)}): ${remedy}.`,
+        error,
+      );
     }
   });
 }
 
 /** GET /distribution/{name}/json; the SDK's own method for it takes no signal. */
 function distribution(docker: Docker, image: string, abortSignal: AbortSignal): Promise<unknown> {
-  const question = { path: `/distribution/${image}/json`, method: 'GET', statusCodes: { 200: true }, abortSignal };
+  const question = {
+    path: `/distribution/${image}/json`,
+    method: 'GET',
+    statusCodes: { 200: true },
+    abortSignal,
+  };
   return new Promise((resolve, reject) => {
     docker.modem.dial(question as never, (error: unknown, found: unknown) =>
       error ? reject(error as Error) : resolve(found),

@@ -7,6 +7,9 @@ export const INSTALLATION = '/opt/clawcage';
 const ENVIRONMENT_FILE = 'image-env.json';
 export const LABEL_OVERLAY = 'clawcage.overlay';
 
+/** By which `make setup` knows what an earlier version of ours was laid over. */
+const LABEL_CAGE_IMAGE = 'clawcage.cage-image';
+
 /** Counts up where what is made of the same two images changes. */
 const RECIPE = 1;
 
@@ -44,6 +47,7 @@ export function overlayContainer(
     Labels: {
       [LABEL_INSTALL]: install,
       [LABEL_OVERLAY]: foreign.Id,
+      [LABEL_CAGE_IMAGE]: ours.Id,
       'clawcage.image': 'agent',
     },
     HostConfig: { NetworkMode: 'none', LogConfig: { Type: 'none', Config: {} } },
@@ -71,6 +75,7 @@ export function overlayChanges(ours: ImageFacts, foreign: ImageFacts): string[] 
     'WORKDIR /work',
     'LABEL clawcage.image=agent',
     `LABEL ${LABEL_OVERLAY}=${foreign.Id}`,
+    `LABEL ${LABEL_CAGE_IMAGE}=${ours.Id}`,
   ];
 }
 
@@ -80,7 +85,8 @@ export const hasVolumes = ({ Config }: ImageFacts): boolean => Object.keys(Confi
 /** Why an image that holds our files already may not be run as it is, for people; undefined where it may. */
 export function configurationProblem(ours: ImageFacts, foreign: ImageFacts): string | undefined {
   const wanted = JSON.stringify(entrypoint(ours));
-  if (JSON.stringify(entrypoint(foreign)) !== wanted) return `Its Dockerfile has to end with ENTRYPOINT ${wanted}.`;
+  if (JSON.stringify(entrypoint(foreign)) !== wanted)
+    return `Its Dockerfile has to end with ENTRYPOINT ${wanted}.`;
   if ([foreign.Config?.Cmd ?? []].flat().length > 0) return 'Its Dockerfile may not set CMD.';
   if (hasVolumes(foreign)) return 'Its Dockerfile may not declare a VOLUME.';
   return undefined;

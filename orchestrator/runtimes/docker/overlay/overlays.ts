@@ -88,7 +88,9 @@ export class Overlays {
         if (await files.kind(INSTALLATION, undefined)) return await this.#asItIs(image, ours, foreign, files);
         await this.#copy(ours, files);
         await files.write('/', tarOf(overlayFiles(foreign)), undefined);
-        await (hasVolumes(foreign) ? this.#flatten(id, name, overlayChanges(ours, foreign)) : this.#commit(id, name));
+        await (hasVolumes(foreign)
+          ? this.#flatten(id, name, overlayChanges(ours, foreign))
+          : this.#commit(id, name));
         return name;
       });
     } catch (error) {

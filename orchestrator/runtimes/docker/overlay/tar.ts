@@ -99,8 +99,8 @@ function kindOf(header: Buffer, extended: string, hash: Hash): string {
   const attributes = extended
     .split('\n')
     .filter((line) => line !== '' && !/^\d+ (path|[amc]time)=/.test(line));
-  const [mode, user, group] = [text(header, 100, 8), text(header, 108, 8), text(header, 116, 8)].map((field) =>
-    Number.parseInt(field, 8),
+  const [mode, user, group] = [text(header, 100, 8), text(header, 108, 8), text(header, 116, 8)].map(
+    (field) => Number.parseInt(field, 8),
   );
   const link = text(header, 157, 100);
   return JSON.stringify([typeOf(header), mode! & 0o7777, user, group, link, attributes, hash.digest('hex')]);
