@@ -60,8 +60,6 @@ async function readDocument(
   where: (offset: number) => string,
 ): Promise<ClawInFile | { problems: Problem[] }> {
   const start = document.contents?.range?.[0] ?? 0;
-  const at = (path: readonly PropertyKey[], key?: string): string =>
-    where(offsetOf(document, path, key) ?? start);
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: 100 });
@@ -70,13 +68,20 @@ async function readDocument(
   }
   const unread = await replaceReferences(value, source);
   const checked = unread.length > 0 ? unread : checkDocument(value);
-  if ('settings' in checked) return { ...checked, at: where(start), keyAt: at(['key']) };
+  if ('settings' in checked)
+    return { ...checked, at: where(start), keyAt: where(offsetOf(document, ['key']) ?? start) };
+  const placed = checked.map((found) => ({
+    ...found,
+    offset: offsetOf(document, found.path, found.key) ?? start,
+  }));
   return {
-    problems: checked.map(({ path, key, problem }) => ({
-      at: at(path, key),
-      field: [...path, ...(key === undefined ? [] : [key])].map(String).join('.'),
-      problem,
-    })),
+    problems: placed
+      .toSorted((a, b) => a.offset - b.offset)
+      .map(({ path, key, problem, offset }) => ({
+        at: where(offset),
+        field: [...path, ...(key === undefined ? [] : [key])].map(String).join('.'),
+        problem,
+      })),
   };
 }
 

@@ -25,6 +25,7 @@ import { clientMessage, type ServerMessage, type TaskEvent } from '#protocol/liv
 import { batchRoutes } from './fake-batches.ts';
 import { keyAndClawRoutes } from './fake-claws.ts';
 import {
+  CAPS,
   IN_A_WHILE,
   NOTHING_USED,
   NOW,
@@ -397,8 +398,6 @@ export class FakeApi {
     });
   }
 }
-
-const CAPS = { requests: { used: 2, limit: 30 }, tokens: { used: 123, limit: 60_000 } };
 
 /** The table's message of a code, as tests compare it. */
 export const messageOf = (code: ErrorCode): string => ERRORS[code].message;

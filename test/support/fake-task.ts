@@ -56,3 +56,5 @@ export interface ScriptedTask {
   state(state: TaskView['state'], waiting?: string): void;
   end(state: TaskView['state'], outcome?: { answer?: string; error?: ErrorCode }): void;
 }
+
+export const CAPS = { requests: { used: 2, limit: 30 }, tokens: { used: 123, limit: 60_000 } };

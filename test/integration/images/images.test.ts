@@ -92,9 +92,13 @@ describe.each(['debootstrap', 'registry'])('the images on a base from %s', (way)
 
   it.each(['cage', 'gate'] as const)('let nobody but root read the Node and tini of the %s', async (part) => {
     const image = tagsOf(way)[part];
-    const modes = await runIn(image, 'stat -c "%n %a %u:%g %F" /opt/clawcage/bin/* /opt/clawcage/agent/node', {
-      user: '0',
-    });
+    const modes = await runIn(
+      image,
+      'stat -c "%n %a %u:%g %F" /opt/clawcage/bin/* /opt/clawcage/agent/node',
+      {
+        user: '0',
+      },
+    );
     expect(modes.output.trim().split('\n')).toEqual([
       '/opt/clawcage/bin/env 711 0:0 regular file',
       '/opt/clawcage/bin/node 711 0:0 regular file',
