@@ -1,6 +1,7 @@
 import { randomFillSync } from 'node:crypto';
 import { CodedError } from '#errors/coded-error.ts';
 import type { Bootstrap } from '#protocol/bootstrap.ts';
+import type { FromCage } from '#protocol/link-messages.ts';
 import { LINK_SECRET_BYTES } from '#protocol/link-tls.ts';
 import { DEFAULT_RESOURCES, type Runtime } from '#runtime/runtime.ts';
 import { offHeap, Secret } from '#secret/secret.ts';
@@ -32,6 +33,21 @@ interface Parts {
   readonly onPlace: (organisation: string) => void;
   readonly log: Log;
 }
+
+/**
+ * What may come a second time after a crash, since each is known by its call's id: a write of the number for each of them would be most of what a model
+ * call costs the database.
+ */
+const REPEATABLE = new Set<FromCage['type']>([
+  'event',
+  'permit_request',
+  'permit_abandoned',
+  'sent',
+  'settle',
+  'function_call',
+  'function_call_over',
+  'pong',
+]);
 
 /** How long a cage may take from its creation to its first word. */
 const HELLO_MS = 30_000;
@@ -195,7 +211,7 @@ export class CageKeeper {
       lastSeq,
       onMessage: async (message, seq) => {
         await cage.receive(message);
-        if (message.type !== 'event') await cages.setLastSeq(owner.organisation, cageId, epoch, seq);
+        if (!REPEATABLE.has(message.type)) await cages.setLastSeq(owner.organisation, cageId, epoch, seq);
         cage.dealtWith();
       },
       signal: limit,

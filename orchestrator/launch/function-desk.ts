@@ -75,6 +75,8 @@ export class FunctionDesk {
       this.#answering.delete(callId);
       throw error;
     }
+    // The cage had given it up before the answer reached it.
+    if (this.#over.has(callId)) throw new CodedError('function_call_answered', { call: callId });
     this.#end(callId, ok);
   }
 

@@ -6,6 +6,8 @@ export interface CageConnection {
   send(message: ToCage): void;
   /** Resolves when the cage has handled all that was sent until now. */
   acknowledged(): Promise<void>;
+  /** Resolves when all that has come from the cage until now is handled. */
+  caughtUp(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -75,11 +77,12 @@ export class LiveCage {
     this.#connected().send(message);
   }
 
-  /** Resolves when the cage has taken it. Errors: `link_closed`, where it may have taken it all the same. */
+  /** Resolves when the cage has taken it, and what the cage said before that is handled. Errors: `link_closed`, where it may have taken it all the same. */
   async deliver(message: ToCage): Promise<void> {
     const connection = this.#connected();
     connection.send(message);
     await connection.acknowledged();
+    await connection.caughtUp();
   }
 
   /** Lets go of the link; the cage itself runs on. */

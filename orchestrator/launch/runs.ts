@@ -12,6 +12,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { CageKeeper } from './cage-keeper.ts';
 import { CallDesk } from './call-desk.ts';
 import { capsOf } from './caps-of.ts';
+import { remembered } from './remembered.ts';
 import { FileDesk } from './file-desk.ts';
 import { FunctionDesk } from './function-desk.ts';
 import type { KeptCages } from './kept-cages.ts';
@@ -103,7 +104,7 @@ export class Runs {
         telemetry,
         log,
         ledger: store.ledger,
-        caps: async () => capsOf((await store.claws.byId(organisation, claw.id)) ?? claw),
+        caps: remembered(async () => capsOf((await store.claws.byId(organisation, claw.id)) ?? claw)),
         onWaiting: (waiting) => reasons.set('permit', waiting),
       }),
       functions: new FunctionDesk({

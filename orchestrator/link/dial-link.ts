@@ -45,6 +45,8 @@ export interface Link {
   send(message: ToCage): void;
   /** Resolves when the cage has handled all that was sent until now. Errors: `link_closed`. */
   acknowledged(): Promise<void>;
+  /** Resolves when all that has come from the cage until now is handled, or forgotten. */
+  caughtUp(): Promise<void>;
   /** Lets go of the cage, which runs on and waits for another controller. */
   close(): Promise<void>;
   /** Why the link is over; undefined after `close`. Never rejects. */
@@ -113,6 +115,10 @@ class DialledLink implements Link {
 
   acknowledged(): Promise<void> {
     return this.#session.session.acknowledged();
+  }
+
+  caughtUp(): Promise<void> {
+    return this.#session.session.inbox.caughtUp();
   }
 
   async close(): Promise<void> {

@@ -22,6 +22,7 @@ export class LinkInbox<In> {
   #handled: number;
   #generation = 0;
   #pumping = false;
+  #waiting: { seq: number; resolve: () => void }[] = [];
 
   constructor(lastSeq: number, events: InboxEvents<In>) {
     this.#accepted = lastSeq;
@@ -35,6 +36,12 @@ export class LinkInbox<In> {
 
   get accepted(): number {
     return this.#accepted;
+  }
+
+  /** Resolves when all that was accepted until now is handled, or forgotten. */
+  caughtUp(): Promise<void> {
+    if (this.#handled >= this.#accepted) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ seq: this.#accepted, resolve }));
   }
 
   get congested(): boolean {
@@ -59,6 +66,7 @@ export class LinkInbox<In> {
     this.#forget();
     this.#accepted = seq;
     this.#handled = seq;
+    this.#release(Number.POSITIVE_INFINITY);
   }
 
   async #pump(): Promise<void> {
@@ -82,6 +90,13 @@ export class LinkInbox<In> {
     this.#handled = seq;
     this.#account(-bytes);
     this.#events.handled(seq, this.#queue.length > 0);
+    this.#release(seq);
+  }
+
+  #release(seq: number): void {
+    const caughtUp = this.#waiting.filter((waiting) => waiting.seq <= seq);
+    this.#waiting = this.#waiting.filter((waiting) => waiting.seq > seq);
+    for (const { resolve } of caughtUp) resolve();
   }
 
   #fail(error: unknown): void {

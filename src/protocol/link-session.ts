@@ -49,7 +49,7 @@ export class LinkSession<Out, In> {
     return this.#outbox;
   }
 
-  get inbox(): Pick<LinkInbox<In>, 'handled' | 'accepted'> {
+  get inbox(): Pick<LinkInbox<In>, 'handled' | 'accepted' | 'caughtUp'> {
     return this.#inbox;
   }
 

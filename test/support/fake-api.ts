@@ -3,7 +3,6 @@ import websocket from '@fastify/websocket';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { WebSocket } from 'ws';
 import { CodedError } from '#errors/coded-error.ts';
-import { ERRORS, type ErrorCode } from '#errors/table.ts';
 import {
   clawDefaults,
   functionResult,
@@ -398,6 +397,3 @@ export class FakeApi {
     });
   }
 }
-
-/** The table's message of a code, as tests compare it. */
-export const messageOf = (code: ErrorCode): string => ERRORS[code].message;

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { ErrorCode } from '#errors/table.ts';
+import { ERRORS, type ErrorCode } from '#errors/table.ts';
 import type {
   FunctionCall,
   FunctionResult,
@@ -58,3 +58,6 @@ export interface ScriptedTask {
 }
 
 export const CAPS = { requests: { used: 2, limit: 30 }, tokens: { used: 123, limit: 60_000 } };
+
+/** The table's message of a code, as tests compare it. */
+export const messageOf = (code: ErrorCode): string => ERRORS[code].message;

@@ -93,8 +93,7 @@ export class FunctionSimulation {
 
   /** What the cage said before it acknowledged has come, but may not have been handled yet; only then is it known whether the result came in time. */
   async #acknowledged(given: Given, { session }: ControllerSession): Promise<void> {
-    const { accepted } = session.inbox;
-    while (session.inbox.handled < accepted && given.epoch === this.#epoch) await settled();
+    await session.inbox.caughtUp();
     if (given.epoch !== this.#epoch) return;
     given.acknowledged = true;
     given.tooLate = this.#over.has(given.callId);

@@ -6,7 +6,8 @@ import { EXIT } from '../../../cli/exit-codes.ts';
 import { buildProgram } from '../../../cli/program.ts';
 import { placeFrom } from '../../../cli/service/place.ts';
 import { cli, homeOf, PROGRAMS, scratchHome, TestTerminal } from '../../support/cli.ts';
-import { FakeApi, messageOf } from '../../support/fake-api.ts';
+import { FakeApi } from '../../support/fake-api.ts';
+import { messageOf } from '../../support/fake-task.ts';
 
 const KEY = 'sk-canary-0123456789abcdef';
 let api: FakeApi;

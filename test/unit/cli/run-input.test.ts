@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { cli, homeOf, scratchHome } from '../../support/cli.ts';
@@ -151,10 +151,9 @@ describe('run --on-function', () => {
       '--functions',
       functions(),
       '--on-function',
-      `weather=cat | tee -a ${runs}; echo >> ${runs}`,
+      `weather=a=$(cat); echo "$a" >> ${runs}; printf %s "$a"`,
     );
     expect(JSON.parse(stdout).answer).toBe('2,3');
-    const { readFileSync } = await import('node:fs');
     expect(readFileSync(runs, 'utf8').split('\n').filter(Boolean).toSorted()).toEqual(['1', '2', '3']);
   });
 

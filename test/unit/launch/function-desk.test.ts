@@ -83,4 +83,14 @@ describe("calls of a caller's functions", () => {
     });
     expect(functions.waiting()).toHaveLength(1);
   });
+
+  it('whose time was over when the answer reached the cage tell the caller so', async () => {
+    const { functions, taken, events } = desk();
+    functions.ask(call('a'));
+    const answer = functions.answer('a', { ok: true, output: 'late' });
+    functions.over('a');
+    taken[0]!.resolve();
+    await expect(answer).rejects.toEqual(answered);
+    expect(events.at(-1)).toEqual({ kind: 'function_result', call: 'a', ok: false });
+  });
 });
