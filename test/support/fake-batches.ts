@@ -1,10 +1,14 @@
 import type { FastifyInstance } from 'fastify';
-import { batchLine, type BatchView } from '#protocol/api.ts';
-import type { FakeApi } from './fake-api.ts';
+import { batchLine, type BatchResult, type BatchView } from '#protocol/api.ts';
 import { NOTHING_USED, NOW, SOME_USED } from './fake-task.ts';
 
+interface Batches {
+  readonly batches: Map<string, { view: BatchView; results: BatchResult[] }>;
+  endBatch: (view: BatchView) => BatchView['states'];
+}
+
 /** The routes of batches over the maps of a FakeApi: a batch has ended when it is asked about for the second time. */
-export function batchRoutes(app: FastifyInstance, api: FakeApi, found: <T>(item: T | undefined) => T): void {
+export function batchRoutes(app: FastifyInstance, api: Batches, found: <T>(item: T | undefined) => T): void {
   type WithId = { Params: { id: string } };
   app.addContentTypeParser('application/x-ndjson', { parseAs: 'string' }, (_request, body, done) =>
     done(null, body),

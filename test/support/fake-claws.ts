@@ -1,14 +1,21 @@
 import type { FastifyInstance } from 'fastify';
-import { clawCreate, clawPatch, keyCreate, keyRotate, type ClawView } from '#protocol/api.ts';
-import type { FakeApi } from './fake-api.ts';
+import { clawCreate, clawPatch, keyCreate, keyRotate, type ClawView, type KeyView } from '#protocol/api.ts';
 import { NOW } from './fake-task.ts';
+
+interface KeysAndClaws {
+  readonly keys: Map<string, KeyView>;
+  readonly secrets: Map<string, string>;
+  readonly claws: Map<string, ClawView>;
+  readonly models: Map<string, string[]>;
+  readonly patches: object[];
+}
 
 type Named = { Params: { name: string } };
 
 /** The routes of keys and Claws over the maps of a FakeApi. */
 export function keyAndClawRoutes(
   app: FastifyInstance,
-  api: FakeApi,
+  api: KeysAndClaws,
   found: <T>(item: T | undefined) => T,
 ): void {
   app.get('/api/v1/keys', async () => ({ items: [...api.keys.values()], nextCursor: null }));
