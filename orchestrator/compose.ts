@@ -222,7 +222,6 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     tasks,
     runtime,
     spares,
-    runs,
     telemetry,
     poke: (tenant, claw) => dispatcher.poke(tenant, claw),
   });
@@ -297,11 +296,13 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     doctor,
     metrics: telemetry,
     cages: {
-      endAll: async () => {
-        for (const run of runs.all()) run.stop('cancelled', { reason: 'all cages were ended' });
-        const rows = await store.cages.list(organisation);
+      endAll: async (tenant) => {
+        for (const run of runs.all())
+          if (run.attempt.organisation === tenant)
+            run.stop('cancelled', { reason: 'all cages were ended' });
+        const rows = await store.cages.list(tenant);
         await Promise.all(
-          rows.filter((row) => !runs.ofCage(row.id)).map((row) => keeper.end(organisation, row.id)),
+          rows.filter((row) => !runs.ofCage(row.id)).map((row) => keeper.end(tenant, row.id)),
         );
         return rows.length;
       },

@@ -1,8 +1,12 @@
+import { maskedEchoes, type MaskedEcho } from './masked-key.ts';
+
 /**
- * Takes every occurrence of the key out of a stream of bytes, wherever the chunks are cut. Bytes are held back only while they may be the
- * beginning of the key, so that a stream of events is not delayed.
+ * Takes every occurrence of the key out of a stream of bytes, also one with its middle masked, wherever the chunks are cut. Bytes are held back only while they may be
+ * the beginning of one, so that a stream of events is not delayed.
  */
 export class KeyRedactor {
+  readonly #key: Buffer;
+  readonly #isText: boolean;
   readonly #forms: readonly Form[];
   #held = Buffer.alloc(0);
 
@@ -11,6 +15,8 @@ export class KeyRedactor {
    * key, so that offsets and lengths in it stay true.
    */
   constructor(key: Buffer, isText = true) {
+    this.#key = key;
+    this.#isText = isText;
     const escaped = Buffer.from(JSON.stringify(key.toString('utf8')).slice(1, -1), 'utf8');
     const forms = escaped.equals(key) ? [key] : [key, escaped];
     this.#forms = forms.map((bytes) => ({ bytes, mark: isText ? MARK : Buffer.alloc(bytes.length, '*') }));
@@ -19,21 +25,42 @@ export class KeyRedactor {
   push(chunk: Buffer): Buffer {
     const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
     const clean = this.#replace(bytes);
-    const kept = this.#possibleBeginning(clean);
-    this.#held = Buffer.from(clean.subarray(clean.length - kept));
-    return clean.subarray(0, clean.length - kept);
+    const echoes = maskedEchoes(clean, this.#key, true);
+    const begun = clean.length - this.#possibleBeginning(clean);
+    const from = Math.min(
+      begun,
+      ...echoes.filter((echo) => echo.open || echo.end > begun).map((echo) => echo.start),
+    );
+    this.#held = Buffer.from(clean.subarray(from));
+    return this.#without(echoes, clean.subarray(0, from));
   }
 
   /** What was held back, at the end of the stream. */
   end(): Buffer {
-    const rest = this.#held;
+    const rest = this.#unmasked(this.#held);
     this.#held = Buffer.alloc(0);
     return rest;
   }
 
   /** The same for a whole text, such as a header. */
   text(value: string): string {
-    return this.#replace(Buffer.from(value, 'utf8')).toString('utf8');
+    return this.#unmasked(this.#replace(Buffer.from(value, 'utf8'))).toString('utf8');
+  }
+
+  #unmasked(bytes: Buffer): Buffer {
+    return this.#without(maskedEchoes(bytes, this.#key, false), bytes);
+  }
+
+  #without(echoes: readonly MaskedEcho[], bytes: Buffer): Buffer {
+    const within = echoes.filter((echo) => echo.end <= bytes.length);
+    if (within.length === 0) return bytes;
+    const parts: Buffer[] = [];
+    let from = 0;
+    for (const { start, end } of within) {
+      parts.push(bytes.subarray(from, start), this.#isText ? MARK : Buffer.alloc(end - start, '*'));
+      from = end;
+    }
+    return Buffer.concat([...parts, bytes.subarray(from)]);
   }
 
   #replace(bytes: Buffer): Buffer {

@@ -12,6 +12,7 @@ export class FunctionDesk {
   readonly #parts: FunctionDeskParts;
   readonly #open: OpenFunctions;
   #timer: NodeJS.Timeout | undefined;
+  #closed = false;
 
   constructor({ taskId, epoch, input }: StartMessage, parts: FunctionDeskParts) {
     this.#parts = parts;
@@ -25,6 +26,8 @@ export class FunctionDesk {
   }
 
   call(call: AgentsCall): void {
+    // What was still in the pipe of an agent that has ended.
+    if (this.#closed) return;
     const next = this.#open.call(call, performance.now());
     if ('toAgent' in next) this.#parts.answer(next.toAgent);
     else this.#parts.send(next.toController);
@@ -44,6 +47,7 @@ export class FunctionDesk {
 
   /** The agent has ended. */
   close(): void {
+    this.#closed = true;
     clearTimeout(this.#timer);
     for (const over of this.#open.end()) this.#parts.send(over);
   }

@@ -23,17 +23,28 @@ function isZombie(pid: number): boolean {
   }
 }
 
-const MAX_ROUNDS = 50;
+const KILL_WITHIN_MS = 5_000;
+const PAUSE_MS = 2;
 
 /**
  * Kills every process of the cage but the spared ones: children of the agent may have left its group and session. Goes round until none is left, since they may
- * fork meanwhile; true when none is. Only for a warden that owns the PID namespace (see `inCage`).
+ * fork meanwhile, and one with much memory takes a while to end; true when none is. Nothing else runs meanwhile, so that nothing new is taken for the agent's.
+ * Only for a warden that owns the PID namespace (see `inCage`).
  */
 export function killAllBut(spared: ReadonlySet<number>): boolean {
-  for (let round = 0; round < MAX_ROUNDS; round++) {
+  const until = performance.now() + KILL_WITHIN_MS;
+  const killed = new Set<number>();
+  while (performance.now() < until) {
     const others = visibleProcesses().filter((pid) => !spared.has(pid));
     if (others.length === 0) return true;
+    if (others.every((pid) => killed.has(pid))) pause(PAUSE_MS);
     for (const pid of others) signal(pid, 'SIGKILL');
+    for (const pid of others) killed.add(pid);
   }
   return false;
+}
+
+/** Leaves the processor to the kernel, which is about to end them. */
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

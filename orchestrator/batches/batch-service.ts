@@ -17,6 +17,7 @@ import type { NewTask } from '../store/new-task.ts';
 import type { Store } from '../store/store.ts';
 import type { TaskRow } from '../store/task-row.ts';
 import { checkTask, sealTask } from '../tasks/accept-task.ts';
+import { shredUnused } from '../tasks/shred-unused.ts';
 import { checkLines, parseLine } from './check-lines.ts';
 import { inParallel } from './in-parallel.ts';
 import { readLines, type Line } from './read-lines.ts';
@@ -146,7 +147,7 @@ export class BatchService {
       created = result.created;
       return result.batch;
     } finally {
-      if (!created) await inParallel(ids, AT_ONCE, (id) => vault.shred(id));
+      if (!created) await shredUnused(store.tasks, vault, ids);
     }
   }
 

@@ -4,7 +4,6 @@ import { assertClaw } from '#claw/check.ts';
 import type { ClawView, clawCreate, clawList, clawPatch } from '#protocol/api.ts';
 import type { Runtime } from '#runtime/runtime.ts';
 import type { KeyService } from '../keys/key-service.ts';
-import type { Runs } from '../launch/runs.ts';
 import { providerEntries } from '../launch/agent-egress.ts';
 import type { WarmSpares } from '../launch/warm-spares.ts';
 import type { ClawRow } from '../store/claws-store.ts';
@@ -20,7 +19,6 @@ interface Parts {
   readonly tasks: TaskService;
   readonly runtime: Runtime;
   readonly spares: WarmSpares;
-  readonly runs: Runs;
   readonly telemetry: Telemetry;
   /** Dispatches what waits for this Claw. */
   readonly poke: (organisation: string, claw: string) => Promise<void>;
@@ -100,13 +98,15 @@ export class ClawService {
     return this.#view(row);
   }
 
-  /** Ends the Claw's cages; its queue waits. Tasks that ran end as cancelled. */
+  /** Ends the Claw's cages; its queue waits. Tasks that ran, or were about to, end as cancelled. */
   async stop(organisation: string, name: string): Promise<ClawView> {
-    const { store, spares, runs } = this.#parts;
+    const { store, spares, tasks } = this.#parts;
     const claw = await clawNamed(this.#parts.store.claws, organisation, name);
     const row = (await store.claws.setState(organisation, claw.id, 'stopped')) ?? claw;
     await spares.drain({ organisation, claw: claw.id });
-    for (const run of runs.ofClaw(claw.id)) run.stop('cancelled', { reason: 'the Claw was stopped' });
+    for (const task of await store.tasks.nonFinalOf(organisation, claw.id))
+      if (task.state !== 'queued')
+        await tasks.stopTask(task, 'cancelled', { reason: 'the Claw was stopped' });
     return this.#view(row);
   }
 

@@ -4,8 +4,14 @@ import type { ServerMessage } from '#protocol/live.ts';
 interface Parts {
   /** The id behind which it begins; the first that is kept where absent. */
   readonly after: number | undefined;
-  /** Calls `listener` with what is kept behind `after` and with what comes, until the returned function is called. */
-  readonly subscribe: (after: number | undefined, listener: (message: ServerMessage) => void) => () => void;
+  /**
+   * Calls `listener` with what is kept behind `after` and with what comes, until the returned function is called. `undefined` where nothing is kept and nothing
+   * will come.
+   */
+  readonly subscribe: (
+    after: number | undefined,
+    listener: (message: ServerMessage) => void,
+  ) => (() => void) | undefined;
   readonly heartbeatMs?: number;
 }
 
@@ -48,7 +54,8 @@ export class EventStream extends Readable {
       early = this.#full || this.#over;
     });
     // What was kept may have filled it before the subscription was known.
-    if (early) end();
+    if (!end) this.#end();
+    else if (early) end();
     else this.#unsubscribe = end;
   }
 

@@ -20,6 +20,8 @@ interface Received {
 }
 
 const PIECE_LIMIT_BYTES = 192 * 1024;
+/** Of the largest file. */
+const PIECES_LIMIT = Math.ceil(LIMITS.outputFileBytes / PIECE_LIMIT_BYTES);
 const PATH_LIMIT_BYTES = 300;
 
 /**
@@ -41,7 +43,9 @@ export class FileDesk {
   async take({ path, piece, last, data }: Piece): Promise<void> {
     refusePath(path);
     const bytes = Buffer.from(data, 'base64');
-    if (bytes.length > PIECE_LIMIT_BYTES) throw new CodedError('link_message_unknown', { part: 'piece' });
+    // Many small pieces would be few bytes and many rows.
+    if (bytes.length > PIECE_LIMIT_BYTES || piece >= PIECES_LIMIT)
+      throw new CodedError('link_message_unknown', { part: 'piece' });
     const received = (this.#received ??= await this.#earlier());
     const file = received.get(path) ?? { bytes: 0, pieces: 0, complete: false };
     if (piece < file.pieces) return;

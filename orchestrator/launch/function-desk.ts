@@ -12,6 +12,8 @@ interface Parts {
   readonly onWaiting: (waiting: boolean) => void;
 }
 
+/** Calls of one attempt that wait at once: twice what a cage lets its agent open. */
+const WAITING_LIMIT = 64;
 /** What a frame holds beside the output. */
 const FRAME_SLACK_BYTES = 4096;
 
@@ -30,9 +32,12 @@ export class FunctionDesk {
     this.#parts = parts;
   }
 
+  /** `link_message_unknown` for more than a sound cage asks at once: what waits is held in memory. */
   ask(message: Extract<FromCage, { type: 'function_call' }>): void {
     const { callId: id, taskId: task, name, waitMs } = message;
     if (this.#waiting.has(id) || this.#over.has(id)) return;
+    if (this.#waiting.size >= WAITING_LIMIT)
+      throw new CodedError('link_message_unknown', { part: 'functions that wait' });
     const now = Date.now();
     const call = {
       id,

@@ -41,10 +41,15 @@ export class KeptCages {
     this.#count(claw, 1);
     try {
       if (await this.#mayKeep(organisation, claw, cage)) {
-        await acknowledged;
-        await this.#empty(cage);
-        if (await this.#mayKeep(organisation, claw, cage)) {
-          if (await this.#parts.store.cages.keep(organisation, cage.cageId)) return;
+        await this.#empty(cage, acknowledged);
+        if (
+          (await this.#mayKeep(organisation, claw, cage)) &&
+          (await this.#parts.store.cages.keep(organisation, cage.cageId))
+        ) {
+          // Who changed, stopped or deleted the Claw in this very moment did not find the cage among the warm ones.
+          if (!(await this.#mayKeep(organisation, claw, cage)))
+            await keeper.retire(organisation, cage.cageId);
+          return;
         }
       }
       await keeper.end(organisation, cage.cageId);
@@ -74,16 +79,19 @@ export class KeptCages {
     return (await store.cages.countOf(organisation, id)) <= claw.concurrency;
   }
 
-  async #empty(cage: LiveCage): Promise<void> {
+  async #empty(cage: LiveCage, acknowledged: Promise<void>): Promise<void> {
     const answered = Promise.withResolvers<Ready>();
-    cage.handle(async (message) => {
-      if (message.type === 'ready') answered.resolve(message);
-    });
     const late = setTimeout(
       () => answered.reject(new CodedError('cage_start_failed', { reason: 'it was not emptied in time' })),
       READY_MS,
     );
-    cage.send({ type: 'reset' });
+    const begun = acknowledged.then(() => {
+      cage.handle(async (message) => {
+        if (message.type === 'ready') answered.resolve(message);
+      });
+      cage.send({ type: 'reset' });
+    });
+    begun.catch(answered.reject);
     const { meterPublicKey, proof } = await answered.promise.finally(() => clearTimeout(late));
     if (!proof.ok) throw new CodedError('cage_unproven');
     cage.renew({ meterPublicKey, proof });

@@ -124,7 +124,8 @@ export class Launcher {
     else {
       const earlyMs = (task.notBefore?.getTime() ?? 0) - Date.now();
       if (earlyMs > EARLY_MS) return false;
-      if (earlyMs > 0) await pause(earlyMs);
+      // A timer may be a millisecond early: the task would not be next yet.
+      if (earlyMs > 0) await pause(earlyMs + 2);
       return true;
     }
     return false;

@@ -34,7 +34,9 @@ export class Retries {
     const now = await store.tasks.byId(task.organisation, task.id);
     const claw = await store.claws.byId(task.organisation, task.claw);
     if (!now || !claw || now.cancelRequested) return undefined;
-    const acted = now.acted || reached.unwatched === true;
+    // An agent of the Claw's own may act before it asks a model, and need not tell of it.
+    const ownAgent = reached.handedOver && claw.agent.command !== null;
+    const acted = now.acted || reached.unwatched === true || ownAgent;
     const failed = { error, epoch: task.epoch, handedOver: reached.handedOver, acted };
     const delayMs = retryDelayMs(claw.retry, failed, Math.random());
     if (delayMs === undefined) return undefined;

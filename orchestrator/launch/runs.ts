@@ -215,10 +215,6 @@ export class Runs {
     return [...this.#runs.values()].find((run) => run.cage.cageId === cageId);
   }
 
-  ofClaw(claw: string): TaskRun[] {
-    return [...this.#runs.values()].filter((run) => run.attempt.claw === claw);
-  }
-
   all(): TaskRun[] {
     return [...this.#runs.values()];
   }

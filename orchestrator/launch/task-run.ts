@@ -33,6 +33,8 @@ interface Parts {
 /** How long the agent has to end by itself, and how long after that the cage has to say so. */
 const GRACE_MS = 1000;
 const BACKSTOP_MS = 1600;
+/** Of an error that a cage reports: several times what ours says. */
+const DETAILS_LIMIT_BYTES = 16 * 1024;
 
 /** Listens to one attempt in its cage until its end; whichever of result, cancel and loss comes first decides. */
 export class TaskRun {
@@ -119,10 +121,10 @@ export class TaskRun {
     this.#acted = true;
   }
 
-  /** A cage that does not keep to the limits of files has failed its task; what the store or the vault cannot take now comes again. */
-  async #takeFile(message: Extract<FromCage, { type: 'output_file' }>): Promise<void> {
+  /** A cage that does not keep to the limits has failed its task; what the store or the vault cannot take now comes again. */
+  async #withinLimits(take: () => Promise<void> | void): Promise<void> {
     try {
-      await this.#parts.files.take(message);
+      await take();
     } catch (error) {
       const coded = toCodedError(error);
       if (coded.code !== 'output_too_large' && coded.code !== 'link_message_unknown') throw error;
@@ -131,7 +133,7 @@ export class TaskRun {
   }
 
   async #receive(message: FromCage): Promise<void> {
-    const { attempt, desk, functions } = this.#parts;
+    const { attempt, desk, functions, files } = this.#parts;
     if ('epoch' in message && message.epoch !== attempt.epoch) return;
     if ('taskId' in message && message.taskId !== attempt.task) return;
     if (mayHaveActed(message)) await this.#markActed();
@@ -149,11 +151,11 @@ export class TaskRun {
       case 'settle':
         return desk.settle(message);
       case 'function_call':
-        return functions.ask(message);
+        return this.#withinLimits(() => functions.ask(message));
       case 'function_call_over':
         return functions.over(message.callId);
       case 'output_file':
-        return this.#takeFile(message);
+        return this.#withinLimits(() => files.take(message));
       case 'result':
         return this.end(outcomeOf(message), true);
       case 'ready':
@@ -174,6 +176,13 @@ function outcomeOf(message: Extract<FromCage, { type: 'result' }>): Outcome {
   return {
     state,
     ...(state === 'succeeded' && { answer: answer ?? '' }),
-    ...(error && { error: toCodedError(fromBody(error)).toBody() }),
+    ...(error && { error: bounded(fromBody(error)) }),
   };
+}
+
+/** It is kept, shown in lists and sent to webhooks: a cage does not decide how much of it there is. */
+function bounded(error: CodedError): ErrorBody {
+  const { code, details } = error;
+  if (Buffer.byteLength(JSON.stringify(details ?? {})) <= DETAILS_LIMIT_BYTES) return error.toBody();
+  return new CodedError(code, { reason: 'its details were too long to be kept' }).toBody();
 }

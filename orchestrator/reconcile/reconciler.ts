@@ -33,6 +33,8 @@ interface Parts {
 const GRACE_MS = 60_000;
 /** A shredding key is made before its task's row. */
 const SHRED_GRACE_MS = 10 * 60_000;
+/** Of one statement: a database takes 65,535 values at most, and more tasks than that may wait. */
+const KEYS_AT_ONCE = 1000;
 
 /**
  * Compares what should be (rows) with what is (jobs, cages) and mends the difference, again and again:
@@ -165,10 +167,13 @@ export class Reconciler {
     const old = (await shredding.list())
       .filter((key) => Date.now() - key.madeAtMs > SHRED_GRACE_MS)
       .map((key) => key.id);
-    const needed = await store.tasks.holdingContent(old);
-    const over = old.filter((id) => !needed.has(id));
-    await store.taskFiles.deleteOf(over);
-    for (const id of over) await vault.shred(id);
+    for (let at = 0; at < old.length; at += KEYS_AT_ONCE) {
+      const some = old.slice(at, at + KEYS_AT_ONCE);
+      const needed = await store.tasks.holdingContent(some);
+      const over = some.filter((id) => !needed.has(id));
+      await store.taskFiles.deleteOf(over);
+      for (const id of over) await vault.shred(id);
+    }
   }
 
   async #watchEnds(): Promise<void> {

@@ -22,6 +22,9 @@ export interface NewTask {
   readonly ref?: string | null;
 }
 
+type Keyed = Pick<NewTask, 'claw' | 'idempotencyKey' | 'idempotencyHash'>;
+type KeyedRow = TaskRow & { readonly idempotencyHash: string | null };
+
 /** How long an Idempotency-Key is remembered. */
 export const IDEMPOTENCY_MS = 24 * 3600_000;
 
@@ -41,16 +44,21 @@ export async function createTask(
       if (inserted !== undefined) return { task: inserted, created: true };
       const earlier = await ofSameKey(trx, task);
       if (earlier === undefined) continue;
-      const { idempotencyHash, ...row } = earlier;
-      if (now.getTime() - row.createdAt.getTime() >= IDEMPOTENCY_MS) {
-        await forgetKey(trx, row.id);
-        continue;
-      }
-      if (idempotencyHash !== (task.idempotencyHash ?? null))
-        throw new CodedError('idempotency_mismatch', { task: row.id });
-      return { task: row, created: false };
+      if (!isForgotten(earlier, now)) return { task: ofSameBody(earlier, task), created: false };
+      await forgetKey(trx, earlier.id);
     }
   });
+}
+
+/** The task that the same Idempotency-Key made for the same Claw within 24 h, for a caller that need not prepare one then. `idempotency_mismatch`. */
+export async function earlierTask(
+  db: Kysely<Database>,
+  task: Keyed,
+  now: Date,
+): Promise<TaskRow | undefined> {
+  if (task.idempotencyKey === undefined) return undefined;
+  const earlier = await ofSameKey(db, task);
+  return earlier && !isForgotten(earlier, now) ? ofSameBody(earlier, task) : undefined;
 }
 
 /** Until the row is committed nobody deletes the Claw; once it is deleted nobody gets a row in. */
@@ -102,11 +110,19 @@ async function insert(trx: Transaction<Database>, task: NewTask, now: Date): Pro
     .executeTakeFirst();
 }
 
+const isForgotten = ({ createdAt }: TaskRow, now: Date): boolean =>
+  now.getTime() - createdAt.getTime() >= IDEMPOTENCY_MS;
+
+function ofSameBody({ idempotencyHash, ...row }: KeyedRow, task: Keyed): TaskRow {
+  if (idempotencyHash === (task.idempotencyHash ?? null)) return row;
+  throw new CodedError('idempotency_mismatch', { task: row.id });
+}
+
 async function ofSameKey(
-  trx: Transaction<Database>,
-  { claw, idempotencyKey }: NewTask,
-): Promise<(TaskRow & { idempotencyHash: string | null }) | undefined> {
-  return trx
+  db: Kysely<Database>,
+  { claw, idempotencyKey }: Keyed,
+): Promise<KeyedRow | undefined> {
+  return db
     .selectFrom('tasks')
     .select([...TASK_COLUMNS, 'idempotencyHash'])
     .where('clawId', '=', claw)

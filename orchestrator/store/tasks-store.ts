@@ -2,7 +2,7 @@ import { sql, type Kysely } from 'kysely';
 import type { ErrorBody } from '#errors/coded-error.ts';
 import { statesBefore, type FinalState, type TaskState } from '#task/state.ts';
 import { newId } from './ids.ts';
-import { createTask, type NewTask } from './new-task.ts';
+import { createTask, earlierTask, type NewTask } from './new-task.ts';
 import type { Database } from './schema.ts';
 import { listTasks, type TaskPage, type TaskQuery } from './task-list.ts';
 import { TASK_COLUMNS, type TaskRow } from './task-row.ts';
@@ -29,6 +29,13 @@ export class TasksStore {
   /** `created` is false where the Idempotency-Key found an earlier task: see createTask for the errors. */
   async create(task: NewTask): Promise<{ task: TaskRow; created: boolean }> {
     return createTask(this.#db, task, new Date());
+  }
+
+  /** See earlierTask. */
+  async ofKey(
+    task: Pick<NewTask, 'claw' | 'idempotencyKey' | 'idempotencyHash'>,
+  ): Promise<TaskRow | undefined> {
+    return earlierTask(this.#db, task, new Date());
   }
 
   async byId(organisation: string, id: string): Promise<TaskRow | undefined> {

@@ -15,6 +15,7 @@ import type { Store } from '../store/store.ts';
 import type { TaskRow } from '../store/tasks-store.ts';
 import { checkTask, sealTask, type TaskContent } from './accept-task.ts';
 import type { FileService } from './file-service.ts';
+import { shredUnused } from './shred-unused.ts';
 import { taskView } from './task-view.ts';
 
 interface Parts {
@@ -47,21 +48,22 @@ export class TaskService {
   ): Promise<TaskReply> {
     const { store, vault } = this.#parts;
     const claw = await clawNamed(this.#parts.store.claws, organisation, clawName);
+    const once = idempotencyKey === undefined ? {} : { idempotencyKey, idempotencyHash: hashOf(content) };
+    // Before the checks: a deadline that was right the first time may be over.
+    const earlier = await store.tasks.ofKey({ claw: claw.id, ...once });
+    if (earlier) return this.#reply(earlier, claw.name);
     const checked = checkTask(content, claw, new Date());
     const id = store.tasks.newId();
     const row = await sealTask(vault, { id, organisation, claw: claw.id }, checked);
-    const { task, created } = await store.tasks
-      .create({
-        ...row,
-        ...(idempotencyKey !== undefined && { idempotencyKey, idempotencyHash: hashOf(content) }),
-      })
-      .catch(async (error: unknown) => {
-        await vault.shred(id);
-        throw error;
-      });
-    if (created) await this.dispatch(task);
-    else await vault.shred(id);
-    return this.#reply(task, claw.name);
+    let created = false;
+    try {
+      const result = await store.tasks.create({ ...row, ...once });
+      created = result.created;
+      if (created) await this.dispatch(result.task);
+      return await this.#reply(result.task, claw.name);
+    } finally {
+      if (!created) await shredUnused(store.tasks, vault, [id]);
+    }
   }
 
   async list(
@@ -77,6 +79,7 @@ export class TaskService {
       limit: query.limit,
       ...(claw && { claw: claw.id }),
       ...(query.state && { state: query.state }),
+      ...(query.batch !== undefined && { batch: query.batch }),
       ...(query.cursor !== undefined && { cursor: query.cursor }),
     });
     const names = await this.#names(organisation);
@@ -114,10 +117,10 @@ export class TaskService {
   async stopTask(task: TaskRow, reason: 'cancelled', details?: Record<string, unknown>): Promise<void> {
     const { store, runs } = this.#parts;
     await store.tasks.requestCancel(task.organisation, task.id);
-    const run = runs.get(task.id);
-    if (run) return run.stop(reason, details);
+    // The row first: a run may still be there whose task has just gone back to the queue.
     const now = await store.tasks.byId(task.organisation, task.id);
     if (now?.state === 'queued') await runs.endQueued(now, reason, details);
+    else runs.get(task.id)?.stop(reason, details);
   }
 
   /** For a watcher: that it may watch; and the last word of a task that has ended. */

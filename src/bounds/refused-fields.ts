@@ -48,6 +48,8 @@ export function refuseHostedTools(request: Request): void {
 function refuseMessage(message: Request, at: string): void {
   if (message.audio !== undefined && message.audio !== null)
     throw unbounded(`${at}.audio`, 'it stands for history that the provider keeps');
+  if (typeof message.content === 'object' && message.content !== null && !Array.isArray(message.content))
+    throw unbounded(`${at}.content`, 'only a text or a list of parts is understood');
   for (const [index, part] of list(message.content).entries()) {
     const type = record(part).type;
     if (!PART_TYPES.has(type as string))

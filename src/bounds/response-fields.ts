@@ -69,6 +69,9 @@ function refuseItem(item: Request, at: string): void {
       `${at}.type`,
       `only ${[...ITEM_TYPES].join(', ')}: whatever else is kept by the provider or made by its tools`,
     );
+  // Without a type, `{id}` alone is an `item_reference` too; a message says who speaks.
+  if (type === 'message' && typeof item.role !== 'string')
+    throw unbounded(`${at}.role`, 'an item without it stands for what the provider keeps');
   const parts: readonly (readonly [string, unknown])[] = [
     ['content', item.content],
     ['output', item.output],

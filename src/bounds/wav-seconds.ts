@@ -16,8 +16,9 @@ export function wavSeconds(bytes: Buffer): number | undefined {
   const rate = bytes.readUInt32LE(24);
   const bits = bytes.readUInt16LE(34);
   const plain = (format === PCM && [8, 16, 24, 32].includes(bits)) || (format === FLOAT && bits === 32);
-  // Slower than telephones is not speech: somebody writes many seconds into few bytes.
-  if (!plain || channels < 1 || channels > 8 || rate < 8_000) return undefined;
+  // Slower than telephones is not speech: somebody writes many seconds into few bytes. Faster than any recorder is none either: whoever cannot play that
+  // may play it slower.
+  if (!plain || channels < 1 || channels > 8 || rate < 8_000 || rate > 192_000) return undefined;
   return bytes.length / ((rate * channels * bits) / 8);
 }
 

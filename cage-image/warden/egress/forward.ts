@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream';
+import { reasonPhrase } from './refusal.ts';
 
 /** Of one connection only (RFC 9110 section 7.6.1), or for the proxy itself. `transfer-encoding` says how a request's body is framed, so it stays there. */
 const HOP_BY_HOP = [
@@ -35,7 +36,13 @@ export function forward(
     outgoing.once('response', (incoming) => {
       // Of an answer Node frames the body anew.
       const headers = kept(incoming, [...HOP_BY_HOP, 'transfer-encoding']);
-      response.writeHead(incoming.statusCode ?? 502, incoming.statusMessage, headers);
+      try {
+        response.writeHead(incoming.statusCode ?? 502, reasonPhrase(incoming.statusMessage ?? ''), headers);
+      } catch (error) {
+        // Node reads more than it writes: a status below 100.
+        upstream.destroy();
+        return reject(error);
+      }
       pipeline(incoming, response, () => {
         outgoing.destroy();
         resolve();
@@ -46,6 +53,8 @@ export function forward(
       if (response.headersSent) response.destroy();
       reject(error);
     });
+    // Where the server switches protocols unasked, that is all that is heard.
+    outgoing.once('close', () => reject(new Error('It broke off.')));
     response.once('close', () => outgoing.destroy());
     request.pipe(outgoing);
   });

@@ -5,7 +5,7 @@ import { organisationFor } from '../principal.ts';
 
 export interface StatusRouteParts {
   readonly status: { report(principal: Principal): Promise<StatusReply> };
-  readonly cages: { endAll(): Promise<number> };
+  readonly cages: { endAll(organisation: string): Promise<number> };
 }
 
 export function statusRoutes(app: FastifyInstance, { status, cages }: StatusRouteParts): void {
@@ -14,9 +14,9 @@ export function statusRoutes(app: FastifyInstance, { status, cages }: StatusRout
     return status.report(request.principal);
   });
 
-  /** Ends every cage of the installation; tasks in them end as cancelled. For `clawcage down --cages`. */
+  /** Ends every cage of the organisation; tasks in them end as cancelled. For `clawcage down --cages`. */
   app.post('/cages/end', async (request) => {
-    organisationFor(request, 'claws.write');
-    return { ended: await cages.endAll() };
+    const organisation = organisationFor(request, 'claws.write');
+    return { ended: await cages.endAll(organisation) };
   });
 }

@@ -14,15 +14,21 @@ export function taskEventRoutes(
   // A stream that is open would keep the service from closing; its reader comes back by itself.
   app.addHook('preClose', async () => open.forEach((stream) => stream.destroy()));
 
-  app.get<{ Params: { id: string } }>('/tasks/:id/events', async (request, reply) => {
+  // Without HEAD: it would wait for the task's end.
+  const options = { exposeHeadRoute: false };
+  app.get<{ Params: { id: string } }>('/tasks/:id/events', options, async (request, reply) => {
     organisationFor(request, 'tasks.read');
     const { id } = request.params;
     const header = request.headers['last-event-id'];
     const { after } = parse(taskEventsQuery, header === undefined ? request.query : { after: header });
     const lastWord = await watching.assertReadable(request.principal, id);
+    let rested = false;
     const stream = new EventStream({
       after,
       subscribe: (from, listener) => {
+        // The task's events were forgotten while the reader rested: it comes back, and is told the last word.
+        if (rested && !events.knows(id)) return undefined;
+        rested = true;
         if (!lastWord || events.knows(id)) return events.subscribe(id, from, listener);
         listener({ type: 'event', task: id, id: (from ?? 0) + 1, event: lastWord });
         return () => undefined;

@@ -67,6 +67,8 @@ export function cageOptions(spec: CageSpec, install: string): CreateOptions {
     Image: spec.image,
     Hostname: 'cage',
     User: USER,
+    // The engine would keep what a check of the image's prints.
+    Healthcheck: { Test: ['NONE'] },
     Labels: { [LABEL_INSTALL]: install, [LABEL_CAGE]: spec.cageId },
     Tty: false,
     OpenStdin: true,

@@ -11,9 +11,10 @@ const metaSchema = new Ajv2020({ strict: false, validateFormats: false }).getSch
  * patterns are tried; no code is made of it here: that is for the cage, since what compiles a schema trusts it as its own code.
  */
 export function problemOfSchema(schema: Readonly<Record<string, unknown>>): string | undefined {
+  // First: what is nested very deep cannot be written down for its length.
+  if (depthOf(schema) > DEPTH_LIMIT) return `nested deeper than ${DEPTH_LIMIT} levels`;
   if (Buffer.byteLength(JSON.stringify(schema)) > LIMITS.schemaBytes)
     return `larger than ${LIMITS.schemaBytes} bytes`;
-  if (depthOf(schema) > DEPTH_LIMIT) return `nested deeper than ${DEPTH_LIMIT} levels`;
   if (schema.$schema !== undefined && String(schema.$schema).replace(/#$/, '') !== DRAFT)
     return `$schema: leave it out, or name ${DRAFT}`;
   if (!metaSchema(schema)) {

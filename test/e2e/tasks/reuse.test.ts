@@ -1,9 +1,14 @@
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { StatusReply, TaskView } from '#protocol/api.ts';
+import type { BatchReply, StatusReply, TaskView } from '#protocol/api.ts';
 import { TestService } from '../../support/service.ts';
 
 const docker = new Docker();
+/** The smallest agent that makes a call. */
+const ONE_CALL = `curl -sS --fail "$OPENAI_BASE_URL/chat/completions" -H "Authorization: Bearer $OPENAI_API_KEY" \\
+  -H 'content-type: application/json' -d '{"model":"gpt-4o","max_tokens":16,"messages":[{"role":"user","content":"@say ok"}]}'`;
 let service: TestService;
 beforeAll(async () => {
   service = await TestService.start({ CLAWCAGE_RECONCILE_MS: '500' });
@@ -62,38 +67,59 @@ describe('a Claw that keeps its cage', () => {
   });
 
   it('does 200 tasks that come at once, each once, with no more cages than may run at once', async () => {
-    await service.claw('many', { reuse: 'claw', concurrency: 4, timeoutMs: 120_000 });
+    await service.claw('many', {
+      reuse: 'claw',
+      concurrency: 4,
+      agent: { command: ['sh', '-c', ONE_CALL] },
+    });
     await service.ask('POST', '/api/v1/claws/keeper/stop');
     const before = service.chatCalls().length;
-    const tasks = await Promise.all(
-      Array.from({ length: 200 }, (_, index) => service.submit('many', `@say ${index}`)),
+    using cages = await watchCages(service.install, (await containers()).length);
+    const { body } = await service.call<BatchReply>(
+      'POST',
+      '/api/v1/claws/many/batches',
+      Array.from({ length: 200 }, (_, index) => JSON.stringify({ text: 'go', ref: `task ${index}` })).join(
+        '\n',
+      ),
+      { 'content-type': 'application/x-ndjson' },
     );
-    let most = 0;
+    const { id } = body.batch;
     await service.until(
-      async () => {
-        most = Math.max(most, (await containers()).length);
-        const { items } = await service.ask<{ items: TaskView[] }>(
-          'GET',
-          '/api/v1/tasks?claw=many&limit=200',
-        );
-        return items.every(({ endedAt }) => endedAt !== null);
-      },
+      async () => (await service.ask<BatchReply>('GET', `/api/v1/batches/${id}`)).batch.done,
       '200 tasks to end',
-      120_000,
+      150_000,
     );
-    const { items } = await service.ask<{ items: TaskView[] }>('GET', '/api/v1/tasks?claw=many&limit=200');
-    expect(items.map(({ id }) => id).toSorted()).toEqual(tasks.toSorted());
+    expect(cages.most).toBeLessThanOrEqual(4);
+    const { items } = await service.ask<{ items: TaskView[] }>('GET', `/api/v1/tasks?batch=${id}&limit=200`);
     expect(items.filter(({ state, epoch }) => state === 'succeeded' && epoch === 1)).toHaveLength(200);
-    expect(most).toBeLessThanOrEqual(4);
     const calls = service.chatCalls().slice(before);
     expect(calls).toHaveLength(200);
-    const { usage } = await service.ask<{ usage: { requests: number; totalTokens: number } }>(
-      'GET',
-      '/api/v1/claws/many/usage?since=1h',
-    );
+    const { usage } = await service.ask<BatchReply>('GET', `/api/v1/batches/${id}`);
     expect(usage).toMatchObject({
       requests: 200,
       totalTokens: calls.reduce((sum, call) => sum + call.totalTokens, 0),
     });
   });
 });
+
+/** The most containers of cages that were there at once, by the engine's own events. */
+async function watchCages(install: string, present: number): Promise<{ most: number } & Disposable> {
+  const events = (await docker.getEvents({
+    filters: {
+      type: ['container'],
+      event: ['create', 'destroy'],
+      label: [`clawcage.install=${install}`, 'clawcage.cage'],
+    },
+  })) as Readable;
+  const seen = { most: present, now: present };
+  createInterface(events).on('line', (line) => {
+    seen.now += (JSON.parse(line) as { Action: string }).Action === 'create' ? 1 : -1;
+    seen.most = Math.max(seen.most, seen.now);
+  });
+  return {
+    get most() {
+      return seen.most;
+    },
+    [Symbol.dispose]: () => void events.destroy(),
+  };
+}

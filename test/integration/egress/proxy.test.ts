@@ -14,7 +14,7 @@ import { EgressProxy, MAX_TUNNELS } from '../../../cage-image/warden/egress/egre
 import { startGate, type TestGate } from '../../support/gate.ts';
 
 const servers: Server[] = [];
-const names = ['plain.test', 'raw.test', 'half.test', 'early.test', 'slow.test'];
+const names = ['plain.test', 'raw.test', 'half.test', 'early.test', 'slow.test', 'odd.test'];
 let ports: Record<string, number>;
 let gate: TestGate;
 let proxy: EgressProxy;
@@ -47,6 +47,13 @@ const echo: RequestListener = async (incoming, response) => {
   response.end(JSON.stringify({ method, url, headers, bytes: body.length, sha256 }));
 };
 
+/** Answers that a client reads and a server could not write. */
+const ODD = {
+  '/low': 'HTTP/1.1 042 Low\r\ncontent-length: 0\r\n\r\n',
+  '/control': 'HTTP/1.1 200 O\x01K\r\ncontent-length: 2\r\n\r\nok',
+  '/switch': 'HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n',
+} as const;
+
 beforeAll(async () => {
   const plain = await listen(createServer({ requestTimeout: 0 }, (...call) => void echo(...call)));
   const raw = await listen(createTcpServer((socket) => socket.on('error', () => undefined).pipe(socket)));
@@ -63,7 +70,22 @@ beforeAll(async () => {
       socket.end('early');
     }),
   );
-  ports = { 'early.test': early, 'plain.test': plain, 'raw.test': raw, 'half.test': half, 'slow.test': raw };
+  const odd = await listen(
+    createTcpServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', (asked) =>
+        socket.end(ODD[asked.toString('latin1').split(' ')[1] as keyof typeof ODD]),
+      );
+    }),
+  );
+  ports = {
+    'odd.test': odd,
+    'early.test': early,
+    'plain.test': plain,
+    'raw.test': raw,
+    'half.test': half,
+    'slow.test': raw,
+  };
   gate = await startGate({
     allowHosts: names.map((name) => `${name}:${ports[name]}`),
     resolve: async () => ['127.0.0.1'],
@@ -168,6 +190,16 @@ describe('a plain request for an http:// entry', () => {
     ]);
     const tls = await plain(at('slow.test', '/'));
     expect(await text(tls)).toContain('for TLS only');
+  });
+
+  test.each([
+    ['/low', 502],
+    ['/control', 200],
+    ['/switch', 502],
+  ])('comes to an end whatever the server answers: %s', async (path, status) => {
+    const response = await plain(at('odd.test', path));
+    expect(response.statusCode).toBe(status);
+    await text(response);
   });
 });
 

@@ -123,6 +123,7 @@ describe('what has no bound is refused by the name of its field', () => {
     ['an earlier response', say('hi', { previous_response_id: 'r' }), 'previous_response_id'],
     ['audio output', say('hi', { modalities: ['text', 'audio'] }), 'modalities'],
     ['an audio voice', say('hi', { audio: { voice: 'x' } }), 'audio'],
+    ['a part without its list', say({ type: 'file', file: { file_id: 'f' } }), 'messages[0].content'],
     ['audio input', say([{ type: 'input_audio', input_audio: {} }]), 'messages[0].content[0].type'],
     ['a stored file', say([{ type: 'file', file: { file_id: 'f' } }]), 'messages[0].content[0].type'],
     [

@@ -174,6 +174,7 @@ describe('the length of a recording', () => {
   test.each([
     ['compressed samples', wav(3, { format: 6 })],
     ['a rate that makes hours of a few bytes', wav(3, { rate: 8 })],
+    ['a rate that makes nothing of many bytes', wav(1, { rate: 400_000 })],
     ['no channels', wav(1, { channels: 0 })],
     ['no header', Buffer.alloc(100_000)],
     ['nothing', Buffer.alloc(0)],

@@ -87,6 +87,8 @@ describe('what has no bound is refused by the name of its field', () => {
     ['the choice of a hosted tool', ask('x', { tool_choice: { type: 'file_search' } }), 'tool_choice'],
     ['a hosted tool’s output', ask('x', { include: ['file_search_call.results'] }), 'include'],
     ['a reference', ask([{ type: 'item_reference', id: 'i' }]), 'input[0].type'],
+    ['a reference that does not say so', ask([{ id: 'i' }]), 'input[0].role'],
+    ['a reference of no type', ask([{ type: null, id: 'i' }]), 'input[0].role'],
     ['a hosted tool’s call', ask([{ type: 'web_search_call', id: 'i' }]), 'input[0].type'],
     [
       'a remote image',

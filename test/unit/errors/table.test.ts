@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { CodedError, fromBody, toCodedError } from '#errors/coded-error.ts';
 import { ERRORS } from '#errors/table.ts';
@@ -9,6 +10,17 @@ describe('the table of errors', () => {
       expect(message, code).toMatch(/^[A-Z].*[.)]$/);
       expect(status, code).toBeGreaterThanOrEqual(400);
     }
+  });
+
+  it('has every code of every subject, each in one of them', async () => {
+    const folder = new URL('../../../src/errors/rows/', import.meta.url);
+    const subjects = await Promise.all(
+      readdirSync(folder).map(
+        (file) => import(new URL(file, folder).href) as Promise<Record<string, object>>,
+      ),
+    );
+    const codes = subjects.flatMap((subject) => Object.values(subject)).flatMap(Object.keys);
+    expect(codes.toSorted()).toEqual(Object.keys(ERRORS).toSorted());
   });
 
   it('carries an error over a wire and back', () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { EventHub } from '../../../orchestrator/events/event-hub.ts';
 import { EventStream } from '../../../orchestrator/http/event-stream.ts';
 import { QUEUED, USAGE } from '../../../orchestrator/http/reference/examples.ts';
+import { emptyApp } from '../../support/empty-app.ts';
 
 const ended = { kind: 'ended', task: QUEUED, usage: USAGE } as const;
 const text = (words: string) => ({ kind: 'text', text: words }) as const;
@@ -79,6 +80,37 @@ describe('events as a stream', () => {
     expect(events.filter(({ event }) => event === 'gap')).toHaveLength(1);
     expect(ids).toEqual(ids.toSorted((a, b) => a - b));
     expect(events.at(-1)!.event).toBe('ended');
+  });
+
+  it('end for a reader that rested until they were forgotten, who comes back for the last word', async () => {
+    const hub = new EventHub({ nowMs: 1, keepEndedMs: 0 });
+    const app = await emptyApp({ events: hub, watching: { assertReadable: async () => undefined } });
+    const answer = await app.inject({
+      method: 'GET',
+      url: '/api/v1/tasks/task_1/events',
+      headers: { authorization: 'Bearer x' },
+      payloadAsStream: true,
+    });
+    for (let index = 0; index < 150; index++) hub.publish('task_1', text('x'.repeat(10_000)));
+    hub.publish('task_1', ended);
+    await new Promise(setImmediate);
+    hub.sweep(Date.now() + 1);
+    let seen = '';
+    for await (const chunk of answer.stream()) seen += String(chunk);
+    expect(seen).toContain('event: text');
+    expect(seen).not.toContain('event: ended');
+    await app.close();
+  });
+
+  it('are not for HEAD, which would wait for the end', async () => {
+    const app = await emptyApp();
+    const reply = await app.inject({
+      method: 'HEAD',
+      url: '/api/v1/tasks/task_1/events',
+      headers: { authorization: 'Bearer x' },
+    });
+    expect(reply.statusCode).toBe(404);
+    await app.close();
   });
 
   it('are let go of when the reader goes', async () => {

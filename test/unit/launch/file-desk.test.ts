@@ -112,4 +112,13 @@ describe('files that an attempt leaves', () => {
       code: 'link_message_unknown',
     });
   });
+
+  it('come in no more pieces than the largest file has, however small they are', async () => {
+    const taking = desk();
+    const endless = async (): Promise<void> => {
+      for (let at = 0; at < 1000; at += 1) await taking.take(piece('a', at, false, Buffer.alloc(0)));
+    };
+    await expect(endless()).rejects.toMatchObject({ code: 'link_message_unknown' });
+    expect(rows).toHaveLength(86);
+  });
 });

@@ -43,6 +43,15 @@ describe("calls of a caller's functions", () => {
     expect(events).toHaveLength(1);
   });
 
+  it('are no more at once than a sound cage asks', () => {
+    const { functions } = desk();
+    const many = (): void => {
+      for (let index = 0; index < 1000; index += 1) functions.ask(call(`call ${index}`));
+    };
+    expect(many).toThrow(expect.objectContaining({ code: 'link_message_unknown' }));
+    expect(functions.waiting()).toHaveLength(64);
+  });
+
   it('are answered when the cage has the answer, by the first who answers', async () => {
     const { functions, events, waiting, taken } = desk();
     functions.ask(call('a'));

@@ -69,3 +69,67 @@ test('what is not text keeps its length', () => {
   expect(out.includes(KEY)).toBe(false);
   expect([out.at(0), out.at(-1)]).toEqual([0, 254]);
 });
+
+describe('a key with its middle masked', () => {
+  const LONG = 'sk-proj-Zq81kTTwx0Qv9LmNr4abab';
+
+  test.each([
+    [
+      'Incorrect API key provided: sk-proj-**********************abab. You can find',
+      '[redacted]. You can find',
+    ],
+    ['Incorrect API key provided: sk-p...9LmNr4abab', '[redacted]'],
+    ['Incorrect API key provided: sk-p\u2026abab"', '[redacted]"'],
+    ['Incorrect API key provided: sk-p\\u2026abab"', '[redacted]"'],
+    ['Incorrect API key provided: sk-p\u2022\u2022\u2022\u2022ab', '[redacted]'],
+  ])('is taken out: %s', (text, rest) => {
+    const clean = text.replace(/sk-.*/, rest);
+    expect(through(LONG, [text])).toBe(clean);
+    expect(through(LONG, [...text])).toBe(clean);
+    expect(new KeyRedactor(Buffer.from(LONG)).text(text)).toBe(clean);
+  });
+
+  test.each([
+    'OPENAI_API_KEY=sk-proj-...',
+    'sk-...',
+    'sk-...other',
+    'risk... abab',
+    `sk${'.'.repeat(5000)}abab`,
+  ])('is not seen where only the form of keys is shown: %s', (text) => {
+    expect(through(LONG, [text])).toBe(text);
+    expect(through(LONG, [...text])).toBe(text);
+  });
+
+  test('is found wherever the stream is cut', () => {
+    const piece = fc.constantFrom(
+      'sk-proj-',
+      'sk-',
+      'sk',
+      '****',
+      '..',
+      '\u2026',
+      'abab',
+      'ab',
+      'r4abab',
+      'x',
+      LONG,
+    );
+    fc.assert(
+      fc.property(
+        fc.array(piece, { maxLength: 12 }),
+        fc.array(fc.nat(), { maxLength: 12 }),
+        (pieces, places) => {
+          const text = pieces.join('');
+          expect(through(LONG, cut(text, places))).toBe(through(LONG, [text]));
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('keeps its length in what is not text', () => {
+    const redactor = new KeyRedactor(Buffer.from(LONG), false);
+    const out = Buffer.concat([redactor.push(Buffer.from('sk-proj-****abab')), redactor.end()]).toString();
+    expect(out).toBe('*'.repeat(16));
+  });
+});

@@ -31,6 +31,7 @@ describe('the options of a cage', () => {
       CgroupnsMode: 'private',
     });
     expect(options.User).toBe('10001:10001');
+    expect(options.Healthcheck).toEqual({ Test: ['NONE'] });
     expect(Object.keys(host.Tmpfs ?? {})).toEqual(['/work', '/tmp', '/run/clawcage']);
     expect(host.Tmpfs?.['/run/clawcage']).toBe(
       'rw,noexec,nosuid,nodev,size=8388608,mode=0700,uid=10001,gid=10001',

@@ -125,3 +125,26 @@ test('what we pack, tar unpacks, and what tar packs, we read, in pieces of any s
     rmSync(place, { recursive: true });
   }
 });
+
+test('an attribute of a file cannot give it the path of another', async () => {
+  const record = (text: string): string => `${text.length + 4} ${text}\n`;
+  const extended = Buffer.from(record('SCHILY.xattr.user.x=\n22 path=clawcage/node') + record('mtime=1'));
+  const [node, evil, header] = ['clawcage/node', 'clawcage/lib/evil', 'x'].map((path) =>
+    tarOf([{ path, mode: 0o755, owner: 0, content: path === 'x' ? extended : Buffer.from(path) }]).subarray(
+      0,
+      1024,
+    ),
+  ) as [Buffer, Buffer, Buffer];
+  header.write('x', 156);
+  header.fill(' ', 148, 156);
+  const own = await contentsOf(once(node));
+  const theirs = await contentsOf(once(header, evil, node));
+  expect(differences(own, theirs)).toEqual(['clawcage/lib/evil']);
+});
+
+test('a path that stands in an archive twice is none of ours', async () => {
+  const node = { path: 'clawcage/node', mode: 0o711, owner: 0, content: Buffer.from('node') };
+  const own = await contentsOf(once(tarOf([node])));
+  const theirs = await contentsOf(once(tarOf([{ ...node, content: Buffer.from('evil') }, node])));
+  expect(differences(own, theirs)).toEqual(['clawcage/node']);
+});

@@ -19,6 +19,12 @@ describe('the schema of an answer', () => {
     for (const schema of sound) expect(problemOfSchema(schema), JSON.stringify(schema)).toBeUndefined();
   });
 
+  it('is refused where it is nested so deep that it cannot even be written down', () => {
+    let schema: Record<string, unknown> = {};
+    for (let level = 0; level < 100_000; level += 1) schema = { items: schema };
+    expect(problemOfSchema(schema)).toMatch(/deeper/);
+  });
+
   it('is refused with what is wrong where it is none', () => {
     const wrong: [Record<string, unknown>, RegExp][] = [
       [{ type: 'strange' }, /\/type/],

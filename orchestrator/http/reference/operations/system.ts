@@ -62,7 +62,7 @@ export const systemOperations: readonly Operation[] = [
     path: '/api/v1/cages/end',
     tag: 'System',
     summary: 'End every cage',
-    description: 'Of the whole installation; tasks in them end as cancelled.',
+    description: 'Of your organisation; tasks in them end as cancelled.',
     reply: {
       status: 200,
       about: 'How many there were.',

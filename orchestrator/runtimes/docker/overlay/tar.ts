@@ -50,7 +50,7 @@ const paddingOf = (size: number): number => (BLOCK - (size % BLOCK)) % BLOCK;
 export async function contentsOf(archive: AsyncIterable<Buffer>): Promise<Map<string, string>> {
   const contents = new Map<string, string>();
   let pending: Buffer = Buffer.alloc(0);
-  let extended = '';
+  let extended: Buffer[] = [];
   let entry: { header: Buffer; hash: Hash; left: number; padding: number } | undefined;
   for await (const chunk of archive) {
     pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
@@ -58,14 +58,17 @@ export async function contentsOf(archive: AsyncIterable<Buffer>): Promise<Map<st
       if (entry) {
         const taken = Math.min(entry.left, pending.length);
         entry.hash.update(pending.subarray(0, taken));
-        if (isExtended(entry.header)) extended += pending.toString('latin1', 0, taken);
+        if (isExtended(entry.header)) extended.push(Buffer.from(pending.subarray(0, taken)));
         entry.left -= taken;
         pending = pending.subarray(taken);
         if (entry.left > 0 || pending.length < entry.padding) break;
         pending = pending.subarray(entry.padding);
         if (!isExtended(entry.header)) {
-          contents.set(pathOf(entry.header, extended), kindOf(entry.header, extended, entry.hash));
-          extended = '';
+          const records = recordsOf(Buffer.concat(extended));
+          const path = pathOf(entry.header, records);
+          // What stands there twice is nothing that we wrote.
+          contents.set(path, contents.has(path) ? TWICE : kindOf(entry.header, records, entry.hash));
+          extended = [];
         }
         entry = undefined;
       }
@@ -89,16 +92,30 @@ function text(header: Buffer, at: number, length: number): string {
 const typeOf = (header: Buffer): string => text(header, 156, 1);
 const isExtended = (header: Buffer): boolean => ['x', 'g'].includes(typeOf(header));
 
-function pathOf(header: Buffer, extended: string): string {
-  const long = /^\d+ path=(.*)$/m.exec(extended)?.[1];
+const TWICE = JSON.stringify(['twice']);
+
+/** The records of an extended header, `"%d %s=%s\\n", length, keyword, value`: a value may hold anything, line ends too. */
+function recordsOf(bytes: Buffer): string[] {
+  const records: string[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const length = /^[0-9]{1,10} /.exec(bytes.toString('latin1', at, at + 11))?.[0];
+    const end = at + Number(length);
+    if (length === undefined || end <= at + length.length || end > bytes.length)
+      throw new Error('An extended header of the archive is malformed.');
+    records.push(bytes.toString('latin1', at + length.length, end - 1));
+    at = end;
+  }
+  return records;
+}
+
+function pathOf(header: Buffer, records: readonly string[]): string {
+  const long = records.findLast((record) => record.startsWith('path='))?.slice('path='.length);
   const prefix = text(header, 345, 155);
   return (long ?? (prefix ? `${prefix}/` : '') + text(header, 0, 100)).replace(/\/$/, '');
 }
 
-function kindOf(header: Buffer, extended: string, hash: Hash): string {
-  const attributes = extended
-    .split('\n')
-    .filter((line) => line !== '' && !/^\d+ (path|[amc]time)=/.test(line));
+function kindOf(header: Buffer, records: readonly string[], hash: Hash): string {
+  const attributes = records.filter((record) => !/^(path|[amc]time)=/.test(record));
   const [mode, user, group] = [text(header, 100, 8), text(header, 108, 8), text(header, 116, 8)].map(
     (field) => Number.parseInt(field, 8),
   );
