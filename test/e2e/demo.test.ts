@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -21,14 +21,19 @@ afterAll(async () => {
 
 /** The command as people call it. */
 function clawcage(...argv: string[]): Promise<Ran> {
+  return ran(join(root, 'bin/clawcage'), argv, {});
+}
+
+function ran(program: string, argv: string[], more: Record<string, string>): Promise<Ran> {
   const env = {
     PATH: process.env.PATH,
     HOME: process.env.HOME,
     CLAWCAGE_HOME: home.path,
     CLAWCAGE_PORT: '0',
     ...(process.env.DOCKER_HOST && { DOCKER_HOST: process.env.DOCKER_HOST }),
+    ...more,
   };
-  const child = spawn(join(root, 'bin/clawcage'), argv, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, argv, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const out = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk: Buffer) => void (out.stdout += chunk));
   child.stderr.on('data', (chunk: Buffer) => void (out.stderr += chunk));
@@ -66,6 +71,30 @@ describe('the demo of an empty store', () => {
     expect(JSON.parse(stdout).answer).toMatch(/\b37\b/);
     const [, url] = /Status page: (\S+)\/#token=/.exec(first.stdout)!;
     expect(await (await fetch(url!)).text()).toContain('<title>ClawCage</title>');
+  });
+
+  it('goes on as the quick start says, block by block as it stands there', async () => {
+    const guide = readFileSync(join(root, 'docs/quick-start.md'), 'utf8');
+    const blocks = [...guide.matchAll(/^```sh\n(.*?)^```/gms)].map(([, block]) => block!);
+    // The first starts the service, the last asks for a key of one's own.
+    const script = blocks.slice(1, -1).join('\n');
+    const { stdout, stderr, code } = await ran('bash', ['-c', script], {
+      HOME: mkdtempSync(join(home.path, 'user-')),
+    });
+    expect(stderr).not.toMatch(/error|not found/i);
+    expect(code).toBe(0);
+    for (const shown of [
+      'All is well.',
+      'reader created\nreader unchanged',
+      '  - model: gpt-4o-mini',
+      '"pages":',
+      'It is in when.txt.',
+      'There are 3 pieces.',
+      '"ref":"b","state":"succeeded","answer":"two"',
+      'gpt-4o-mini ',
+      '"id":"gpt-4o"',
+    ])
+      expect(stdout).toContain(shown);
   });
 
   it('works again after a stop and a start, with the same simulator address, and is not made twice', async () => {
