@@ -257,7 +257,17 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
   );
   const status = new StatusService({ store, limiter, readiness, install: home.install, version: version() });
   telemetry.onScrape(() => readGauges({ store, queue, limiter, telemetry, organisation }));
-  const adoption = new Adoption({ store, runtime, keeper, runs, telemetry, limiter, organisation, log });
+  const adoption = new Adoption({
+    store,
+    runtime,
+    keeper,
+    runs,
+    telemetry,
+    limiter,
+    organisation,
+    isLaunching: (task) => launcher.isLaunching(task),
+    log,
+  });
   const reconciler = new Reconciler({
     store,
     vault,
@@ -298,8 +308,7 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     cages: {
       endAll: async (tenant) => {
         for (const run of runs.all())
-          if (run.attempt.organisation === tenant)
-            run.stop('cancelled', { reason: 'all cages were ended' });
+          if (run.attempt.organisation === tenant) run.stop('cancelled', { reason: 'all cages were ended' });
         const rows = await store.cages.list(tenant);
         await Promise.all(
           rows.filter((row) => !runs.ofCage(row.id)).map((row) => keeper.end(tenant, row.id)),

@@ -60,7 +60,8 @@ export async function passAnswer(
     await exchange.write(Buffer.concat([redactor.push(reader.end()), redactor.end()]));
     return { usage: reader.usage(), whole: reader.whole?.() ?? true };
   } catch {
-    return { usage: reader.usage(), whole: false };
+    // Images that were still to come have told nothing of theirs.
+    return { usage: call.operation === 'images' ? undefined : reader.usage(), whole: false };
   }
 }
 

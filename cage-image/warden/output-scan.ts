@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { Dirent } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { opendir } from 'node:fs/promises';
 import { CodedError } from '#errors/coded-error.ts';
 import { FILE, FOLDER, openBelow } from './open-below.ts';
 
@@ -47,8 +47,6 @@ class Scan {
 
   async folder(parts: readonly string[]): Promise<void> {
     for (const entry of await this.#list(parts)) {
-      if (++this.#entries > OUTPUT_LIMITS.entries)
-        throw tooLarge({ reason: 'There are too many files and folders.' });
       const name = entry.name.toString('utf8');
       const path = [...parts, name].join('/');
       if (this.#except.has(path)) continue;
@@ -63,10 +61,18 @@ class Scan {
     const folder = await this.#open(parts, FOLDER);
     if (folder === undefined) return [];
     try {
-      const entries = await readdir(`/proc/self/fd/${folder.fd}`, {
-        withFileTypes: true,
-        encoding: 'buffer',
+      // Counted while they come: all of a folder at once may be more than the cage has memory for.
+      const listing = await opendir(`/proc/self/fd/${folder.fd}`, {
+        encoding: 'buffer' as BufferEncoding,
+        bufferSize: 256,
       });
+      const entries: Dirent<Buffer>[] = [];
+      // Node's type knows names as strings only.
+      for await (const entry of listing as unknown as AsyncIterable<Dirent<Buffer>>) {
+        if (++this.#entries > OUTPUT_LIMITS.entries)
+          throw tooLarge({ reason: 'There are too many files and folders.' });
+        entries.push(entry);
+      }
       return entries.toSorted((a, b) => Buffer.compare(a.name, b.name));
     } finally {
       await folder.close();

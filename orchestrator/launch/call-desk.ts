@@ -31,6 +31,8 @@ const TELL_AFTER_MS = 500;
 /** Where one attempt's model calls ask for permits and are settled. */
 export class CallDesk {
   readonly #parts: Parts;
+  /** Permits whose waiting is told. */
+  #told = 0;
   readonly #asking = new Map<string, AbortController>();
   /** What is held for each call that is not settled yet, as the metrics tell it. */
   readonly #reserved = new Map<string, number>();
@@ -117,7 +119,7 @@ export class CallDesk {
     let told = false;
     const tell = setTimeout(() => {
       told = true;
-      this.#parts.onWaiting(true);
+      if (++this.#told === 1) this.#parts.onWaiting(true);
     }, TELL_AFTER_MS);
     try {
       const caps = await this.#parts.caps();
@@ -150,7 +152,7 @@ export class CallDesk {
       return { decision: { granted: false, error: error.toBody() as never, ...retryAfter(error) } };
     } finally {
       clearTimeout(tell);
-      if (told) this.#parts.onWaiting(false);
+      if (told && --this.#told === 0) this.#parts.onWaiting(false);
     }
   }
 

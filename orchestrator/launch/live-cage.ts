@@ -85,6 +85,16 @@ export class LiveCage {
     await connection.caughtUp();
   }
 
+  /** True when all that has come from the cage until now is handled; false where that takes longer. */
+  async heard(withinMs: number): Promise<boolean> {
+    const late = Promise.withResolvers<false>();
+    const timer = setTimeout(() => late.resolve(false), withinMs);
+    const caughtUp = this.#connected()
+      .caughtUp()
+      .then(() => true);
+    return Promise.race([caughtUp, late.promise]).finally(() => clearTimeout(timer));
+  }
+
   /** Lets go of the link; the cage itself runs on. */
   async release(): Promise<void> {
     await this.#connection?.close();

@@ -33,6 +33,8 @@ interface Parts {
 /** How long the agent has to end by itself, and how long after that the cage has to say so. */
 const GRACE_MS = 1000;
 const BACKSTOP_MS = 1600;
+/** How long what a cage said before its end may take to be dealt with. */
+const HEARD_MS = 2000;
 /** Of an error that a cage reports: several times what ours says. */
 const DETAILS_LIMIT_BYTES = 16 * 1024;
 
@@ -80,7 +82,13 @@ export class TaskRun {
     this.#backstop = setTimeout(() => this.#endSurely({ state: reason, error }), BACKSTOP_MS);
   }
 
-  /** The cage is gone, or of no more use. */
+  /** The cage is gone. What it said before is heard first: whether its agent acted decides whether there is another attempt. */
+  async lost(error: CodedError): Promise<void> {
+    if (!(await this.cage.heard(HEARD_MS))) await this.#markActed();
+    await this.fail(error);
+  }
+
+  /** The cage is of no more use. */
   fail(error: CodedError): Promise<void> {
     return this.end({ state: 'failed', error: error.toBody() });
   }

@@ -18,6 +18,7 @@ interface Parts {
   readonly telemetry: Telemetry;
   readonly limiter: Limiter;
   readonly organisation: string;
+  readonly isLaunching: (task: string) => boolean;
   readonly log: Log;
 }
 
@@ -40,7 +41,7 @@ export class Adoption {
     const running = new Set(
       (await runtime.list()).filter((cage) => cage.state === 'running').map((cage) => cage.cageId),
     );
-    const tasks = (await store.tasks.nonFinal(organisation)).filter((task) => task.state !== 'queued');
+    const tasks = await store.tasks.begun(organisation);
     const theirs = new Set(tasks.map((task) => task.id));
     for (const task of tasks) this.#left.add(task.id);
     const rows = (await store.cages.list(organisation)).filter(
@@ -88,11 +89,17 @@ export class Adoption {
     const { store, organisation, log } = this.#parts;
     try {
       const task = await store.tasks.byId(organisation, id);
-      if (task && !isFinal(task.state) && !(await this.#resume(task))) await this.#giveUp(task);
+      if (task && this.#isNobodys(task) && !(await this.#resume(task))) await this.#giveUp(task);
       this.#left.delete(id);
     } catch (error) {
       log.warn({ task: id, code: toCodedError(error).code }, 'a task could not be taken over yet');
     }
+  }
+
+  /** Since it was found it may have ended, gone back to the queue, or begun anew here. */
+  #isNobodys({ id, state }: TaskRow): boolean {
+    const { runs, isLaunching } = this.#parts;
+    return !isFinal(state) && state !== 'queued' && !runs.get(id) && !isLaunching(id);
   }
 
   /** False where no cage has this attempt; throws where that cannot be known now. */

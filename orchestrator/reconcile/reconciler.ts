@@ -33,6 +33,8 @@ interface Parts {
 const GRACE_MS = 60_000;
 /** A shredding key is made before its task's row. */
 const SHRED_GRACE_MS = 10 * 60_000;
+/** Each waiting task and each result has a key, a file of its own: too many to look at in every round. */
+const SHRED_EVERY_MS = 5 * 60_000;
 /** Of one statement: a database takes 65,535 values at most, and more tasks than that may wait. */
 const KEYS_AT_ONCE = 1000;
 
@@ -45,6 +47,7 @@ export class Reconciler {
   readonly #stop = new AbortController();
   #working: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
+  #keysSweptMs = -Infinity;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -118,9 +121,8 @@ export class Reconciler {
   /** An attempt whose launch was cut off half-way is taken over or given up like one of an earlier start. */
   async #mendAttempts(): Promise<void> {
     const { store, runs, adoption, organisation, isLaunching } = this.#parts;
-    for (const { id, state } of await store.tasks.nonFinal(organisation)) {
-      if (state !== 'queued' && !runs.get(id) && !isLaunching(id)) adoption.add(id);
-    }
+    for (const { id } of await store.tasks.begun(organisation))
+      if (!runs.get(id) && !isLaunching(id)) adoption.add(id);
     await adoption.retry();
   }
 
@@ -128,7 +130,7 @@ export class Reconciler {
   async #lost(cageId: string, details?: Record<string, unknown>): Promise<void> {
     const { runs, keeper, organisation } = this.#parts;
     const run = runs.ofCage(cageId);
-    if (run) await run.fail(new CodedError('cage_died', details));
+    if (run) await run.lost(new CodedError('cage_died', details));
     else await keeper.end(organisation, cageId);
   }
 
@@ -164,6 +166,7 @@ export class Reconciler {
   /** Keys of tasks that hold nothing any more: a crash came between the two steps of sealing, or of ending. */
   async #sweepShreddingKeys(): Promise<void> {
     const { store, vault, shredding } = this.#parts;
+    if (performance.now() - this.#keysSweptMs < SHRED_EVERY_MS) return;
     const old = (await shredding.list())
       .filter((key) => Date.now() - key.madeAtMs > SHRED_GRACE_MS)
       .map((key) => key.id);
@@ -174,6 +177,7 @@ export class Reconciler {
       await store.taskFiles.deleteOf(over);
       for (const id of over) await vault.shred(id);
     }
+    this.#keysSweptMs = performance.now();
   }
 
   async #watchEnds(): Promise<void> {

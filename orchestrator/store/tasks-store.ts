@@ -139,11 +139,12 @@ export class TasksStore {
     return numUpdatedRows === 1n;
   }
 
-  /** Those that have not ended, oldest first. */
-  async nonFinal(organisation: string): Promise<TaskRow[]> {
-    return this.#allOpen(organisation).execute();
+  /** Those with an attempt under way, oldest first; without the many that may wait. */
+  async begun(organisation: string): Promise<TaskRow[]> {
+    return this.#allOpen(organisation).where('state', '!=', 'queued').execute();
   }
 
+  /** Those of the Claw that have not ended, oldest first. */
   async nonFinalOf(organisation: string, claw: string): Promise<TaskRow[]> {
     return this.#allOpen(organisation).where('clawId', '=', claw).execute();
   }

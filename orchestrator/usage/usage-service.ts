@@ -7,10 +7,7 @@ import { isTimeZone } from './time-zone.ts';
 import { sinceOf } from './since.ts';
 
 /** Where the last page ended, and the window of the first: `since=24h` means the same on every page. */
-const moment = z
-  .int()
-  .min(0)
-  .max(Date.UTC(10_000, 0));
+const moment = z.int().min(0).max(Date.UTC(10_000, 0));
 const cursorForm = z.strictObject({ since: moment, until: moment, from: moment, label: z.string() });
 
 /** What was used, by period: the ledger's counts and nothing else. */

@@ -9,6 +9,8 @@ const BOUNDED = fields('model input');
  */
 export function boundOfModeration(parsed: Request): CallBound {
   refuseOthers(parsed, BOUNDED);
+  if (typeof parsed.input !== 'string' && !Array.isArray(parsed.input))
+    throw unbounded('input', 'only a text or a list');
   for (const [index, value] of list(parsed.input).entries()) {
     if (typeof value === 'string') continue;
     const part = record(value);

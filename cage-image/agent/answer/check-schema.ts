@@ -40,7 +40,7 @@ export function checkSchema(answer: string, schema?: Readonly<Record<string, unk
 }
 
 /** Why a schema cannot be used; undefined where it can. */
-export function schemaFault(schema: Readonly<Record<string, unknown>>): string | undefined {
+function schemaFault(schema: Readonly<Record<string, unknown>>): string | undefined {
   const compiled = compile(schema);
   return typeof compiled === 'string' ? compiled : undefined;
 }

@@ -31,11 +31,11 @@ function header(boundary: string, { name, filename, type }: FormPart): string {
   return `${disposition}; filename="${plainName(filename)}"\r\nContent-Type: ${plainType(type)}\r\n\r\n`;
 }
 
-/** The last part of a path, without what a header could be broken by. */
+/** The last part of a path, without what a header could be broken by. Its end stays, which says what kind of file it is. */
 function plainName(filename: string): string {
   const last = filename.split(/[/\\]/).at(-1) ?? '';
   // eslint-disable-next-line no-control-regex -- these are what is taken out
-  const plain = last.replaceAll(/[\u0000-\u001f\u007f"\\%]/g, '_').slice(0, 200);
+  const plain = last.replaceAll(/[\u0000-\u001f\u007f"\\%]/g, '_').slice(-200);
   return plain === '' ? 'file' : plain;
 }
 

@@ -70,6 +70,8 @@ class Watcher {
     if (this.#subscriptions.size >= SUBSCRIPTIONS_LIMIT)
       throw new CodedError('conflict', { limit: SUBSCRIPTIONS_LIMIT });
     const lastWord = await this.#parts.watching.assertReadable(this.#principal, task);
+    // Gone meanwhile: nobody would end the subscription.
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
     this.#unsubscribe(task);
     if (lastWord && !this.#parts.events.knows(task)) {
       this.#send({ type: 'event', task, id: (after ?? 0) + 1, event: lastWord });

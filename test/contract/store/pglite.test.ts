@@ -50,7 +50,8 @@ describe('a home with a PGlite', () => {
 
     const store = await open();
     try {
-      const kept = new Map((await store.tasks.nonFinal(organisation)).map((task) => [task.id, task]));
+      const { items } = await store.tasks.list(organisation, { limit: 100_000 });
+      const kept = new Map(items.map((task) => [task.id, task]));
       for (const id of accepted.filter((line) => line.length === 25))
         expect(kept.get(id)?.state).toBe('queued');
       expect(kept.size - accepted.length).toBeLessThanOrEqual(1);

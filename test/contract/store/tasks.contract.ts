@@ -166,7 +166,7 @@ export function tasksContract(subject: () => Subject): void {
       await taskIn('succeeded');
       const ids = (rows: { id: string }[]) => rows.map(({ id }) => id);
       expect(ids(await store.tasks.oldestQueued(organisation, claw.id, 2))).toEqual(waiting.slice(0, 2));
-      expect(ids(await store.tasks.nonFinal(organisation))).toEqual([running, ...waiting, starting]);
+      expect(ids(await store.tasks.begun(organisation))).toEqual([running, starting]);
       expect(ids(await store.tasks.nonFinalOf(organisation, claw.id))).toEqual([
         running,
         ...waiting,

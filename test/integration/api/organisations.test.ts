@@ -48,7 +48,11 @@ beforeAll(async () => {
   });
   batch = (made.json() as { batch: { id: string } }).batch.id;
   task = (await store.batches.tasks(owner.organisation, batch, undefined, 1))[0]!.id;
-  await store.deliveries.enqueue({ id: task, organisation: owner.organisation, webhook: 'https://r.example' });
+  await store.deliveries.enqueue({
+    id: task,
+    organisation: owner.organisation,
+    webhook: 'https://r.example',
+  });
   secret = (await as('owner', { method: 'GET', url: '/api/v1/webhooks/secret' })).json<{ secret: string }>()
     .secret;
   await store.ledger.record({
@@ -76,7 +80,12 @@ function partsOn(): Partial<AppParts> {
   const vault = new Vault({ keks: new MemoryKeks(), shredding: new MemoryShreddingKeys() });
   const runs = { get: () => undefined, endQueued: async () => undefined } as never;
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined } as never;
-  const keys = new KeyService({ keys: store.keys, vault, check: { models: async () => [] } as never, allowHosts: [] });
+  const keys = new KeyService({
+    keys: store.keys,
+    vault,
+    check: { models: async () => [] } as never,
+    allowHosts: [],
+  });
   const files = new FileService({ tasks: store.tasks, files: store.taskFiles, vault, resultFetchedMs: 1000 });
   const tasks = new TaskService({ store, vault, queue: nothing, runs, files, resultFetchedMs: 1000, log });
   const secrets = new WebhookSecrets({ organisations: store.organisations, vault });
@@ -166,7 +175,16 @@ describe('with the token of another organisation', () => {
     // Its own key of the same name would be found by that name.
     await opened.store.keys.revoke(stranger.organisation, stranger.key.id);
     const before = await everything();
-    const told = [task, batch, owner.claw.id, owner.key.id, owner.organisation, secret, '777', 'of-the-owner'];
+    const told = [
+      task,
+      batch,
+      owner.claw.id,
+      owner.key.id,
+      owner.organisation,
+      secret,
+      '777',
+      'of-the-owner',
+    ];
     for (const operation of behindToken) {
       const name = `${operation.method} ${operation.path}`;
       const reply = await as('stranger', requestOf(operation));
@@ -233,7 +251,15 @@ describe('lists and reports', () => {
   });
 
   it('of usage are answered in every time zone that is taken for one', async () => {
-    for (const timeZone of ['ACT', 'EST', 'EST5EDT', 'Etc/GMT+5', 'Etc/Unknown', 'Factory', 'europe/berlin']) {
+    for (const timeZone of [
+      'ACT',
+      'EST',
+      'EST5EDT',
+      'Etc/GMT+5',
+      'Etc/Unknown',
+      'Factory',
+      'europe/berlin',
+    ]) {
       const url = `/api/v1/usage?timeZone=${encodeURIComponent(timeZone)}`;
       const reply = await as('owner', { method: 'GET', url });
       expect(reply.statusCode, `${timeZone} ${reply.body}`).toBeLessThan(500);

@@ -73,7 +73,9 @@ async function endedTask(state: 'succeeded' | 'failed', keptMs: number): Promise
 
 async function rowsOf(task: string): Promise<number> {
   const { taskFiles } = opened.store;
-  const left = await Promise.all([1, 2].map((epoch) => taskFiles.ofAttempt(tenant.organisation, task, epoch)));
+  const left = await Promise.all(
+    [1, 2].map((epoch) => taskFiles.ofAttempt(tenant.organisation, task, epoch)),
+  );
   return left.flat().length;
 }
 

@@ -243,5 +243,7 @@ describe('a moderation', () => {
     const image = (url: string) => ({ input: [{ type: 'image_url', image_url: { url } }] });
     expect(boundOfModeration(image('data:image/png;base64,AA')).total).toBe(0);
     expect(() => boundOfModeration(image('https://x'))).toThrow(refusal('meter_unbounded', 'input[0]'));
+    const alone = { input: { type: 'image_url', image_url: { url: 'https://x' } } };
+    expect(() => boundOfModeration(alone)).toThrow(refusal('meter_unbounded', 'input'));
   });
 });

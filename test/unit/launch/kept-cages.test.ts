@@ -1,11 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { KeptCages } from '../../../orchestrator/launch/kept-cages.ts';
 import { LiveCage } from '../../../orchestrator/launch/live-cage.ts';
 
 const MADE = new Date(1000);
 
 /** A cage that answers `reset`, and what becomes of it; `atKeep` happens in the moment it is written down as kept. */
-function keeping({ atKeep = () => undefined }: { atKeep?: (claw: { state: string; updatedAt: Date }) => void } = {}) {
+function keeping({
+  atKeep = () => undefined,
+}: { atKeep?: (claw: { state: string; updatedAt: Date }) => void } = {}) {
   const claw = { id: 'c', reuse: 'claw', state: 'deployed', updatedAt: MADE, concurrency: 1 };
   const done: string[] = [];
   const cage = new LiveCage('cage_1', 1, MADE);
@@ -35,9 +37,9 @@ function keeping({ atKeep = () => undefined }: { atKeep?: (claw: { state: string
     log: { warn: () => undefined } as never,
   });
   const keep = async (): Promise<void> => {
-    const kept_ = kept.keepOrEnd('o', 'c', cage);
+    const over = kept.keepOrEnd('o', 'c', cage);
     cage.dealtWith();
-    await kept_;
+    await over;
   };
   return { claw, cage, done, keep, kept };
 }
@@ -64,5 +66,20 @@ describe('a cage after its task', () => {
     const { done, keep } = keeping({ atKeep: (claw) => void (claw.state = 'stopped') });
     await keep();
     expect(done).toEqual(['kept', 'retired']);
+  });
+
+  it('is ended where it does not come to rest or is not emptied in time', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const { cage, done, kept } = keeping();
+      const over = kept.keepOrEnd('o', 'c', cage);
+      await new Promise(setImmediate);
+      await vi.advanceTimersByTimeAsync(60_000);
+      await over;
+      expect(done).toEqual(['ended']);
+      expect(kept.emptying('c')).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

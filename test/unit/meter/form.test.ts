@@ -54,6 +54,11 @@ describe('a form', () => {
     expect(writeForm([file!]).body.toString()).toContain('filename="grü_22ße.wav"');
   });
 
+  test('keeps the end of a long name, by which the provider knows the kind of the file', () => {
+    const file = { name: 'file', filename: `${'n'.repeat(250)}.wav`, content: Buffer.from('x') };
+    expect(writeForm([file]).body.toString()).toContain('nnn.wav"');
+  });
+
   test('with the name of its file in the extended form is understood (Python’s requests)', () => {
     const name = `Content-Disposition: form-data; name="file"; filename*=utf-8''gr%C3%BC.wav`;
     expect(read(`${part(name)}--b--\r\n`)[0]?.filename).toBe('grü.wav');

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import {
   configurationProblem,
   differences,
+  labelProblem,
   overlayContainer,
   overlayFiles,
   overlayName,
@@ -64,6 +65,17 @@ test('an image of another machine is refused in words', () => {
   expect(platformProblem(ours, { ...foreign, Architecture: 'arm64' })).toBe(
     'It is made for linux/arm64, this engine runs linux/amd64.',
   );
+});
+
+test('an image with the labels of our containers is refused in words', () => {
+  const labelled = (...names: string[]) => ({
+    ...foreign,
+    Config: { Labels: Object.fromEntries(names.map((name) => [name, 'x'])) },
+  });
+  expect(labelProblem(foreign)).toBeUndefined();
+  expect(labelProblem(labelled('clawcage.image', 'clawcage.overlay', 'maintainer'))).toBeUndefined();
+  expect(labelProblem(labelled('clawcage.cage'))).toContain('clawcage.cage');
+  expect(labelProblem(labelled('clawcage.gate'))).toContain('clawcage.gate');
 });
 
 test.each([

@@ -65,6 +65,17 @@ describe('the files of /work/out', () => {
     expect(leftOut.join('')).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
   });
 
+  it('are refused where there are more files and folders than are looked at', async () => {
+    // In memory, as in a cage: on a disk so many take seconds.
+    const many = mkdtempSync('/dev/shm/clawcage-out-');
+    try {
+      for (let at = 0; at <= OUTPUT_LIMITS.entries; at++) symlinkSync('x', join(many, String(at)));
+      await expect(scanOutput(many)).rejects.toMatchObject({ code: 'output_too_large' });
+    } finally {
+      rmSync(many, { recursive: true });
+    }
+  });
+
   it('may be told to leave one out', async () => {
     put('answer.json');
     put('sub/answer.json');

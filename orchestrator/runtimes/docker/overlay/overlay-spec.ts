@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type Docker from 'dockerode';
-import { LABEL_INSTALL } from '../spec.ts';
+import { LABEL_CAGE, LABEL_GATE, LABEL_INSTALL } from '../spec.ts';
 import type { NewEntry } from './tar.ts';
 
 export const INSTALLATION = '/opt/clawcage';
@@ -27,6 +27,12 @@ export function overlayName(ours: ImageFacts, foreign: ImageFacts): string {
 export function platformProblem(ours: ImageFacts, foreign: ImageFacts): string | undefined {
   const [wanted, has] = [ours, foreign].map(({ Os, Architecture }) => `${Os}/${Architecture}`);
   return wanted === has ? undefined : `It is made for ${has}, this engine runs ${wanted}.`;
+}
+
+/** Why `foreign` would be taken for something that it is not, for people: a container bears the labels of its image, by which ours are found. */
+export function labelProblem({ Config }: ImageFacts): string | undefined {
+  const borrowed = [LABEL_CAGE, LABEL_GATE].find((label) => label in (Config?.Labels ?? {}));
+  return borrowed && `It bears the label ${borrowed}, which is for containers of ours: build it without.`;
 }
 
 /** The folders of a cage that lie outside ours, and its own: a link in their place would lead what is mounted there somewhere else. */

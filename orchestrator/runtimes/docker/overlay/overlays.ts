@@ -13,6 +13,7 @@ import {
   differences,
   hasVolumes,
   INSTALLATION,
+  labelProblem,
   LABEL_OVERLAY,
   overlayChanges,
   overlayContainer,
@@ -44,7 +45,7 @@ export class Overlays {
     const ours = await this.#ours(signal);
     const foreign = await findImage(this.#engine, image, signal);
     if (foreign.Id === ours.Id) return this.#cageImage;
-    const problem = platformProblem(ours, foreign);
+    const problem = platformProblem(ours, foreign) ?? labelProblem(foreign);
     if (problem) throw unusable(image, problem);
     const name = overlayName(ours, foreign);
     // Not tied to the caller's signal: others may wait for the same, and what is begun is of use the next time.
