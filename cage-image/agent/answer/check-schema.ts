@@ -39,12 +39,6 @@ export function checkSchema(answer: string, schema?: Readonly<Record<string, unk
   };
 }
 
-/** Why a schema cannot be used; undefined where it can. */
-function schemaFault(schema: Readonly<Record<string, unknown>>): string | undefined {
-  const compiled = compile(schema);
-  return typeof compiled === 'string' ? compiled : undefined;
-}
-
 type Check = ((value: unknown) => boolean) & { errors?: ErrorObject[] | null };
 
 function compile(schema: Readonly<Record<string, unknown>>): Check | string {
