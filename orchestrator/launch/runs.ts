@@ -12,6 +12,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { CageKeeper } from './cage-keeper.ts';
 import { CallDesk } from './call-desk.ts';
 import { capsOf } from './caps-of.ts';
+import { splitWords } from './error-words.ts';
 import { remembered } from './remembered.ts';
 import { FileDesk } from './file-desk.ts';
 import { FunctionDesk } from './function-desk.ts';
@@ -161,9 +162,10 @@ export class Runs {
   /** Writes the final state once, with its sealed answer, and tells the watchers; a task that has ended already is left as it is. */
   async finish({ task, claw }: Subject, outcome: Outcome): Promise<void> {
     const { store, limiter, telemetry, log } = this.#parts;
-    const sealedResult = outcome.answer === undefined ? undefined : await this.#seal(task, outcome.answer);
+    const { error, content } = keptOf(outcome);
+    const sealedResult = content === undefined ? undefined : await this.#seal(task, content);
     const ended = await store.tasks.finish(task.organisation, task.id, task.epoch, outcome.state, {
-      ...(outcome.error && { error: outcome.error }),
+      ...(error && { error }),
       ...(sealedResult && {
         sealedResult,
         resultExpiresAt: new Date(Date.now() + this.#parts.resultUnfetchedMs),
@@ -180,7 +182,7 @@ export class Runs {
     );
     this.#parts.events.publish(task.id, {
       kind: 'ended',
-      task: await this.#view(ended),
+      task: { ...(await this.#view(ended)), ...(outcome.error && { error: outcome.error }) },
       usage: await this.#usage(ended),
     });
     await limiter.forget(task.organisation, task.id).catch(() => undefined);
@@ -287,6 +289,14 @@ export class Runs {
   async #usage(task: TaskRow): Promise<UsageView> {
     return this.#parts.store.ledger.ofTask(task.organisation, task.id);
   }
+}
+
+/** What a row holds of the end, and what is sealed beside it: the answer, or the words of a failure. */
+function keptOf({ answer, error, reported }: Outcome): { error?: ErrorBody; content?: string } {
+  if (!error || !reported)
+    return { ...(error && { error }), ...(answer !== undefined && { content: answer }) };
+  const { error: bare, words } = splitWords(error);
+  return { error: bare, ...(words && { content: JSON.stringify(words) }) };
 }
 
 /** Of a task that ran out of time it is told which one: its own, or that of its deadline. */

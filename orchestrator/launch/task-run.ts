@@ -12,6 +12,8 @@ export interface Outcome {
   readonly state: FinalState;
   readonly answer?: string;
   readonly error?: ErrorBody;
+  /** The error is the cage's report: its words may be content. */
+  readonly reported?: true;
 }
 
 interface Parts {
@@ -184,7 +186,7 @@ function outcomeOf(message: Extract<FromCage, { type: 'result' }>): Outcome {
   return {
     state,
     ...(state === 'succeeded' && { answer: answer ?? '' }),
-    ...(error && { error: bounded(fromBody(error)) }),
+    ...(error && { error: bounded(fromBody(error)), reported: true }),
   };
 }
 

@@ -7,6 +7,7 @@ import type { Principal } from '#access/decide.ts';
 import { assertAllowed } from '#access/decide.ts';
 import { isFinal } from '#task/state.ts';
 import type { Vault } from '#vault/vault.ts';
+import { joinWords, type Words } from '../launch/error-words.ts';
 import type { Runs } from '../launch/runs.ts';
 import { clawNamed } from '../claws/claw-named.ts';
 import type { Log } from '../log.ts';
@@ -145,7 +146,25 @@ export class TaskService {
   async #reply(task: TaskRow, clawName?: string): Promise<TaskReply> {
     const { store } = this.#parts;
     const name = clawName ?? (await store.claws.byId(task.organisation, task.claw))?.name ?? task.claw;
-    return { task: taskView(task, name), usage: await store.ledger.ofTask(task.organisation, task.id) };
+    const view = taskView(await this.#inFull(task), name);
+    return { task: view, usage: await store.ledger.ofTask(task.organisation, task.id) };
+  }
+
+  /** A failure with the words that the cage had for it, as long as they are kept. */
+  async #inFull(task: TaskRow): Promise<TaskRow> {
+    const { store, vault } = this.#parts;
+    if (task.state === 'succeeded' || !task.error || task.resultExpiresAt === null) return task;
+    const { organisation, id } = task;
+    const record = await store.tasks.sealedResult(organisation, id);
+    if (!record) return task;
+    try {
+      using words = await vault.openContent({ organisation, task: id, kind: 'result' }, record);
+      return { ...task, error: joinWords(task.error, JSON.parse(words.expose().toString('utf8')) as Words) };
+    } catch (error) {
+      // Their time was over between the two.
+      if (toCodedError(error).code === 'vault_shredded') return task;
+      throw error;
+    }
   }
 
   async #task(organisation: string, id: string): Promise<TaskRow> {

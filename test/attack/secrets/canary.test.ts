@@ -9,6 +9,11 @@ import { TestService } from '../../support/service.ts';
 const docker = new Docker();
 const promptText = `canary-prompt-${randomBytes(24).toString('hex')}`;
 const prompt = new Canary(promptText);
+const QUOTES_ITS_TASK = `
+  const { task } = JSON.parse(fs.readFileSync(0, 'utf8'));
+  const error = { code: 'agent_failed', details: { reason: task.text } };
+  fs.writeSync(3, JSON.stringify({ kind: 'error', error }) + '\\n');
+`;
 let key: Canary;
 let service: TestService;
 let task: string;
@@ -98,6 +103,14 @@ describe('neither key nor prompt', () => {
     expect(key.in(answer!)).toEqual([]);
     expect(key.inMemory(service.pid)).toEqual([]);
     for (const canary of [key, prompt]) expect(await places(canary)).toEqual([]);
+  });
+
+  it('is kept in the clear where a failure quotes it', async () => {
+    await service.claw('quoter', { agent: { command: ['node', '-e', QUOTES_ITS_TASK] } });
+    const { task: failed } = await service.run('quoter', promptText);
+    expect(failed.error).toMatchObject({ code: 'agent_failed', details: { reason: promptText } });
+    expect(await places(prompt)).toEqual([]);
+    expect(await answers(prompt)).toEqual([]);
   });
 });
 
