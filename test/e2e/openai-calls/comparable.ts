@@ -3,7 +3,7 @@ const ID = /\b(chatcmpl|resp|msg|fc|rs|call|modr|file|req)[-_][A-Za-z0-9]{10,}\b
 const TIMES = new Set(['created', 'created_at', 'completed_at']);
 
 /** As a provider shows a wrong key: each program has another, and to a cage nothing is shown of it. */
-const SHOWN_KEY = /\bsk-sim-\w*\*+\w*|\[redacted\]/g;
+const SHOWN_KEY = /\bsk-sim-[\w-]*\*+[\w-]*|\[redacted\]/g;
 
 /** What the cage changes on purpose, and a response says: the provider keeps nothing of it, and every response has a limit. */
 const CHANGED = new Set(['store', 'max_output_tokens']);
