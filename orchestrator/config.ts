@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { CodedError } from '#errors/coded-error.ts';
+import { editDistance } from '#errors/edit-distance.ts';
 
 const milliseconds = z.coerce
   .number()
@@ -113,20 +114,7 @@ function refuseUnknown(given: Record<string, string>): void {
 }
 
 function nearest(name: string, known: readonly string[]): string {
-  const byDistance = known.map((candidate) => ({ candidate, distance: distance(name, candidate) }));
+  const byDistance = known.map((candidate) => ({ candidate, distance: editDistance(name, candidate) }));
   byDistance.sort((a, b) => a.distance - b.distance);
   return byDistance[0]!.candidate;
-}
-
-/** Levenshtein's edit distance. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

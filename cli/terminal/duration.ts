@@ -1,14 +1,14 @@
 import { InvalidArgumentError } from 'commander';
+import { msOf } from '#claw/units.ts';
 
-const UNIT_MS = { s: 1000, m: 60_000, h: 3600_000, d: 24 * 3600_000 } as const;
+const [LEAST_MS, MOST_MS] = [1000, 24 * 3600_000];
 
 /** `90s`, `10m`, `2h` as milliseconds, between a second and a day. */
 export function duration(text: string): number {
-  const [, digits, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
-  if (digits === undefined)
+  const ms = /^\d{1,6}[smhd]$/.test(text) ? msOf(text) : undefined;
+  if (ms === undefined)
     throw new InvalidArgumentError('A duration is a number and s, m, h or d, such as 90s or 10m.');
-  const ms = Number(digits) * UNIT_MS[unit as keyof typeof UNIT_MS];
-  if (ms < 1000 || ms > UNIT_MS.d) throw new InvalidArgumentError('It must be between 1s and 1d.');
+  if (ms < LEAST_MS || ms > MOST_MS) throw new InvalidArgumentError('It must be between 1s and 1d.');
   return ms;
 }
 

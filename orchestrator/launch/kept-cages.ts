@@ -37,28 +37,25 @@ export class KeptCages {
   /** After the result of its task, while that is handled: kept where it may be, else ended. Never rejects. */
   async keepOrEnd(organisation: string, claw: string, cage: LiveCage): Promise<void> {
     const { keeper, log } = this.#parts;
-    const acknowledged = cage.quiet();
     this.#count(claw, 1);
-    try {
-      if (await this.#mayKeep(organisation, claw, cage)) {
-        await this.#empty(cage, acknowledged);
-        if (
-          (await this.#mayKeep(organisation, claw, cage)) &&
-          (await this.#parts.store.cages.keep(organisation, cage.cageId))
-        ) {
-          // Who changed, stopped or deleted the Claw in this very moment did not find the cage among the warm ones.
-          if (!(await this.#mayKeep(organisation, claw, cage)))
-            await keeper.retire(organisation, cage.cageId);
-          return;
-        }
-      }
-      await keeper.end(organisation, cage.cageId);
-    } catch (error) {
+    const kept = await this.#keep(organisation, claw, cage).catch((error: unknown) => {
       log.warn({ cage: cage.cageId, code: toCodedError(error).code }, 'a cage could not be kept');
-      await keeper.end(organisation, cage.cageId);
-    } finally {
-      this.#count(claw, -1);
-    }
+      return false;
+    });
+    if (!kept) await keeper.end(organisation, cage.cageId);
+    this.#count(claw, -1);
+  }
+
+  async #keep(organisation: string, claw: string, cage: LiveCage): Promise<boolean> {
+    const { store, keeper } = this.#parts;
+    const acknowledged = cage.quiet();
+    const mayKeep = () => this.#mayKeep(organisation, claw, cage);
+    if (!(await mayKeep())) return false;
+    await this.#empty(cage, acknowledged);
+    if (!(await mayKeep()) || !(await store.cages.keep(organisation, cage.cageId))) return false;
+    // Who changed, stopped or deleted the Claw in this very moment did not find the cage among the warm ones.
+    if (!(await mayKeep())) await keeper.retire(organisation, cage.cageId);
+    return true;
   }
 
   /** Ends those whose idle time is over. */

@@ -1,16 +1,8 @@
 import { CageSession } from '#protocol/link-cage.ts';
-import type { LinkConnection } from '#protocol/link-connection.ts';
 import { ControllerSession } from '#protocol/link-controller.ts';
 import type { FromCage, ToCage } from '#protocol/link-messages.ts';
 import { OpenFunctions, type AgentsResult } from '../../cage-image/warden/open-functions.ts';
-import { settled, transport, Way } from './link-simulation.ts';
-
-interface Wire {
-  readonly toCage: Way;
-  readonly toController: Way;
-  readonly cageEnd: LinkConnection;
-  readonly controllerEnd: LinkConnection;
-}
+import { settled, Wire } from './link-simulation.ts';
 
 /** A result that a client gave a controller, and whether the cage has acknowledged it. */
 interface Given {
@@ -38,7 +30,7 @@ export class FunctionSimulation {
   #over = new Set<string>();
   #epoch = 1;
   #persisted = 0;
-  #wire: Wire | undefined;
+  readonly #wire: Wire;
   #nowMs = 0;
 
   constructor() {
@@ -57,6 +49,7 @@ export class FunctionSimulation {
         if (connected && fresh) for (const again of this.#open.askAgain(this.#nowMs)) this.#cageSays(again);
       },
     });
+    this.#wire = new Wire(this.#cage);
     this.#controller = this.#newController();
   }
 
@@ -108,20 +101,11 @@ export class FunctionSimulation {
   }
 
   connect(): void {
-    this.disconnect();
-    const toCage = new Way();
-    const toController = new Way();
-    const cageEnd = this.#cage.accept(transport(toController));
-    const controllerEnd = this.#controller.connect(transport(toCage));
-    this.#wire = { toCage, toController, cageEnd, controllerEnd };
+    this.#wire.connect(this.#controller);
   }
 
   disconnect(): void {
-    const wire = this.#wire;
-    this.#wire = undefined;
-    if (wire === undefined) return;
-    wire.controllerEnd.close();
-    this.#cage.ended(wire.cageEnd);
+    this.#wire.disconnect();
   }
 
   /** The orchestrator is killed and another takes over: it knows nothing of the calls but what the cage tells it. */
@@ -134,18 +118,12 @@ export class FunctionSimulation {
     this.#controller = this.#newController();
   }
 
-  async deliver(to: 'cage' | 'controller', bytes: number): Promise<void> {
-    const wire = this.#wire;
-    if (wire === undefined) return;
-    if (to === 'cage') wire.cageEnd.receive(wire.toCage.take(bytes));
-    else wire.controllerEnd.receive(wire.toController.take(bytes));
-    await settled();
-    if (!wire.cageEnd.open || !wire.controllerEnd.open) this.disconnect();
+  deliver(to: 'cage' | 'controller', bytes: number): Promise<void> {
+    return this.#wire.deliver(to, bytes);
   }
 
   repeat(to: 'cage' | 'controller', which: number): void {
-    if (to === 'cage') this.#wire?.toCage.repeat(which);
-    else this.#wire?.toController.repeat(which);
+    this.#wire.repeat(to, which);
   }
 
   /** Everything arrives, and the client answers all that it is shown. */
@@ -156,10 +134,10 @@ export class FunctionSimulation {
   }
 
   async #settle(): Promise<void> {
-    if (this.#wire === undefined) this.connect();
+    if (!this.#wire.connected) this.connect();
     await settled();
-    for (let wire = this.#wire; wire !== undefined; wire = this.#wire) {
-      if (wire.toCage.waiting + wire.toController.waiting === 0) return;
+    for (let { waiting } = this.#wire; waiting !== undefined; { waiting } = this.#wire) {
+      if (waiting === 0) return;
       await this.deliver('cage', Infinity);
       await this.deliver('controller', Infinity);
     }

@@ -48,11 +48,61 @@ export class Way {
   }
 }
 
-interface Wire {
-  readonly toCage: Way;
-  readonly toController: Way;
-  readonly cageEnd: LinkConnection;
-  readonly controllerEnd: LinkConnection;
+/** What is between a cage and its controllers: one connection at most, cut and made anew, whose bytes move when a test says so. */
+export class Wire {
+  readonly #cage: CageSession;
+  #now:
+    | {
+        readonly toCage: Way;
+        readonly toController: Way;
+        readonly cageEnd: LinkConnection;
+        readonly controllerEnd: LinkConnection;
+      }
+    | undefined;
+
+  constructor(cage: CageSession) {
+    this.#cage = cage;
+  }
+
+  get connected(): boolean {
+    return this.#now !== undefined;
+  }
+
+  /** Bytes that have not arrived; undefined where nothing is connected. */
+  get waiting(): number | undefined {
+    return this.#now && this.#now.toCage.waiting + this.#now.toController.waiting;
+  }
+
+  connect(controller: ControllerSession): void {
+    this.disconnect();
+    const toCage = new Way();
+    const toController = new Way();
+    const cageEnd = this.#cage.accept(transport(toController));
+    const controllerEnd = controller.connect(transport(toCage));
+    this.#now = { toCage, toController, cageEnd, controllerEnd };
+  }
+
+  disconnect(): void {
+    const was = this.#now;
+    this.#now = undefined;
+    if (was === undefined) return;
+    was.controllerEnd.close();
+    this.#cage.ended(was.cageEnd);
+  }
+
+  async deliver(to: 'cage' | 'controller', bytes: number): Promise<void> {
+    const now = this.#now;
+    if (now === undefined) return;
+    if (to === 'cage') now.cageEnd.receive(now.toCage.take(bytes));
+    else now.controllerEnd.receive(now.toController.take(bytes));
+    await settled();
+    if (!now.cageEnd.open || !now.controllerEnd.open) this.disconnect();
+  }
+
+  repeat(to: 'cage' | 'controller', which: number): void {
+    if (to === 'cage') this.#now?.toCage.repeat(which);
+    else this.#now?.toController.repeat(which);
+  }
 }
 
 /** Both ends of a link over a network that a test moves byte by byte, with handlers that it lets go one by one. */
@@ -67,7 +117,7 @@ export class LinkSimulation {
   #controller: ControllerSession;
   #epoch = 1;
   #persisted = 0;
-  #wire: Wire | undefined;
+  readonly #wire: Wire;
   #held: (() => void)[] = [];
   #cageSends = 0;
   #controllerSends = 0;
@@ -79,6 +129,7 @@ export class LinkSimulation {
       onController: () => undefined,
       onError: (error) => this.cageErrors.push(error),
     });
+    this.#wire = new Wire(this.cage);
     this.#controller = this.#newController(1);
   }
 
@@ -95,20 +146,11 @@ export class LinkSimulation {
   }
 
   connect(): void {
-    this.disconnect();
-    const toCage = new Way();
-    const toController = new Way();
-    const cageEnd = this.cage.accept(transport(toController));
-    const controllerEnd = this.#controller.connect(transport(toCage));
-    this.#wire = { toCage, toController, cageEnd, controllerEnd };
+    this.#wire.connect(this.#controller);
   }
 
   disconnect(): void {
-    const wire = this.#wire;
-    this.#wire = undefined;
-    if (wire === undefined) return;
-    wire.controllerEnd.close();
-    this.cage.ended(wire.cageEnd);
+    this.#wire.disconnect();
   }
 
   /** A controller that starts anew, from the number that the last one persisted. */
@@ -119,18 +161,12 @@ export class LinkSimulation {
     this.#controller = this.#newController(this.#epoch);
   }
 
-  async deliver(to: 'cage' | 'controller', bytes: number): Promise<void> {
-    const wire = this.#wire;
-    if (wire === undefined) return;
-    if (to === 'cage') wire.cageEnd.receive(wire.toCage.take(bytes));
-    else wire.controllerEnd.receive(wire.toController.take(bytes));
-    await settled();
-    if (!wire.cageEnd.open || !wire.controllerEnd.open) this.disconnect();
+  deliver(to: 'cage' | 'controller', bytes: number): Promise<void> {
+    return this.#wire.deliver(to, bytes);
   }
 
   repeat(to: 'cage' | 'controller', which: number): void {
-    if (to === 'cage') this.#wire?.toCage.repeat(which);
-    else this.#wire?.toController.repeat(which);
+    this.#wire.repeat(to, which);
   }
 
   /** Lets one handler finish. */
@@ -142,10 +178,10 @@ export class LinkSimulation {
 
   /** Lets everything arrive and be handled. */
   async finish(): Promise<void> {
-    if (this.#wire === undefined) this.connect();
+    if (!this.#wire.connected) this.connect();
     await settled();
-    for (let wire = this.#wire; wire !== undefined; wire = this.#wire) {
-      if (wire.toCage.waiting + wire.toController.waiting + this.#held.length === 0) return;
+    for (let { waiting } = this.#wire; waiting !== undefined; { waiting } = this.#wire) {
+      if (waiting + this.#held.length === 0) return;
       await this.deliver('cage', Infinity);
       await this.deliver('controller', Infinity);
       while (this.#held.length > 0) await this.release(0);
@@ -186,7 +222,7 @@ export class LinkSimulation {
   }
 }
 
-export const transport = (way: Way) => ({
+const transport = (way: Way) => ({
   write: (bytes: Uint8Array) => way.write(bytes),
   pause: () => undefined,
   resume: () => undefined,
