@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { StatusReply } from '#protocol/api.ts';
 import { Canary } from '../../support/canary.ts';
 import { TestService } from '../../support/service.ts';
 
@@ -45,6 +46,14 @@ const redisPid = (): number => {
     ),
   );
 };
+
+/** The cage of a task that has ended is surely gone: what is looked at next is not taken away meanwhile. */
+const rested = () =>
+  service.until(
+    async () =>
+      (await service.ask<StatusReply>('GET', '/api/v1/status')).cages.every(({ state }) => state === 'warm'),
+    'the cages of ended tasks to be gone',
+  );
 
 /** All places outside the cage's memory where neither key nor prompt may be. */
 async function places(canary: Canary): Promise<string[]> {
@@ -102,6 +111,7 @@ describe('neither key nor prompt', () => {
     expect(key.in(seen)).toEqual([]);
     expect(key.in(answer!)).toEqual([]);
     expect(key.inMemory(service.pid)).toEqual([]);
+    await rested();
     for (const canary of [key, prompt]) expect(await places(canary)).toEqual([]);
   });
 
@@ -109,6 +119,7 @@ describe('neither key nor prompt', () => {
     await service.claw('quoter', { agent: { command: ['node', '-e', QUOTES_ITS_TASK] } });
     const { task: failed } = await service.run('quoter', promptText);
     expect(failed.error).toMatchObject({ code: 'agent_failed', details: { reason: promptText } });
+    await rested();
     expect(await places(prompt)).toEqual([]);
     expect(await answers(prompt)).toEqual([]);
   });
