@@ -9,6 +9,7 @@ const milliseconds = z.coerce
   .int()
   .min(0)
   .max(7 * 24 * 3600_000);
+const MIB = 1024 * 1024;
 const url = (...schemes: string[]) => z.url({ protocol: new RegExp(`^(${schemes.join('|')})$`) });
 
 const hostPort = z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^\s,:[\]]+):\d{1,5}$/, 'host:port');
@@ -34,6 +35,12 @@ const schema = z.strictObject({
   CLAWCAGE_MAX_CAGES: z.coerce.number().int().min(1).max(10_000).default(16),
   CLAWCAGE_WARM_SPARES: z.coerce.number().int().min(0).max(1).default(1),
   CLAWCAGE_ORPHAN_MS: milliseconds.default(120_000),
+  CLAWCAGE_LEASE_MS: milliseconds.min(500).default(15_000),
+  CLAWCAGE_PULSE_MS: milliseconds.min(100).default(5_000),
+  CLAWCAGE_GRACE_MS: milliseconds.default(60_000),
+  CLAWCAGE_MAX_QUEUED: z.coerce.number().int().min(1).max(10_000_000).default(100_000),
+  CLAWCAGE_MIN_FREE_DISK_MIB: z.coerce.number().int().min(0).default(512),
+  CLAWCAGE_MIN_FREE_MEMORY_MIB: z.coerce.number().int().min(0).default(256),
   CLAWCAGE_RECONCILE_MS: milliseconds.default(5_000),
   CLAWCAGE_LIMITER_HOLD_MS: milliseconds.default(91_000),
   CLAWCAGE_PERMIT_WAIT_MS: milliseconds.default(120_000),
@@ -55,6 +62,16 @@ export interface Config {
   readonly maxCages: number;
   readonly warmSpares: number;
   readonly orphanMs: number;
+  /** Silent for so long an orchestrator has lost what it holds. */
+  readonly leaseMs: number;
+  /** Between two signs of life on a link and inside a cage; three of them missed mean gone or stuck. */
+  readonly pulseMs: number;
+  /** How long a thing without a row is left alone: its row may be just being written. */
+  readonly graceMs: number;
+  /** Waiting tasks of an organisation. */
+  readonly maxQueued: number;
+  /** Below these nothing is started. */
+  readonly leastFree: { readonly diskBytes: number; readonly memoryBytes: number };
   readonly reconcileMs: number;
   readonly limiterHoldMs: number;
   readonly permitWaitMs: number;
@@ -86,6 +103,14 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     maxCages: it.CLAWCAGE_MAX_CAGES,
     warmSpares: it.CLAWCAGE_WARM_SPARES,
     orphanMs: it.CLAWCAGE_ORPHAN_MS,
+    leaseMs: it.CLAWCAGE_LEASE_MS,
+    pulseMs: it.CLAWCAGE_PULSE_MS,
+    graceMs: it.CLAWCAGE_GRACE_MS,
+    maxQueued: it.CLAWCAGE_MAX_QUEUED,
+    leastFree: {
+      diskBytes: it.CLAWCAGE_MIN_FREE_DISK_MIB * MIB,
+      memoryBytes: it.CLAWCAGE_MIN_FREE_MEMORY_MIB * MIB,
+    },
     reconcileMs: it.CLAWCAGE_RECONCILE_MS,
     limiterHoldMs: it.CLAWCAGE_LIMITER_HOLD_MS,
     permitWaitMs: it.CLAWCAGE_PERMIT_WAIT_MS,

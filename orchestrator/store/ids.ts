@@ -11,7 +11,7 @@ let lastMs = 0;
  * `<prefix>_` and 20 characters of base32: 9 of time in milliseconds, 11 of chance (55 bits). Ids of one process sort by
  * the order of their making, those of several by the millisecond. Fit for names of containers and files.
  */
-export function newId(prefix: 'org' | 'key' | 'claw' | 'task' | 'cage' | 'batch'): string {
+export function newId(prefix: 'org' | 'key' | 'claw' | 'task' | 'cage' | 'batch' | 'orch'): string {
   lastMs = Math.max(Date.now(), lastMs + 1);
   let digits = '';
   for (let rest = lastMs, digit = 0; digit < TIME_DIGITS; digit += 1, rest = Math.floor(rest / 32)) {

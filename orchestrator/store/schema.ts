@@ -71,6 +71,10 @@ export interface Database {
     webhook: Generated<string | null>;
     /** The agent had a model's answer, or called a tool: it may have acted. */
     acted: Generated<boolean>;
+    /** The orchestrator that has the attempt; null while the task waits. */
+    holder: Generated<string | null>;
+    /** How long it was to wait for `notBefore` when it went back to the queue. */
+    retryWaitMs: Generated<number | null>;
   };
   readonly batches: {
     id: string;
@@ -115,7 +119,19 @@ export interface Database {
     linkSecretRecord: Buffer;
     epoch: Generated<number>;
     lastSeq: Generated<number>;
+    /** The orchestrator that holds its link. */
+    holder: Generated<string | null>;
     createdAt: Date;
+  };
+  readonly orchestrators: {
+    id: string;
+    /** Of the machine and its boot. */
+    machine: string;
+    pid: number;
+    version: string;
+    state: Generated<'live' | 'left' | 'expired'>;
+    beat: Generated<number>;
+    startedAt: Date;
   };
   readonly ledger: {
     callId: string;

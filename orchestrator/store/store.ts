@@ -12,6 +12,7 @@ import { StoreLock } from './lock.ts';
 import { migrate } from './migrate.ts';
 import { openPGlite } from './open-pglite.ts';
 import { openPool } from './open-postgres.ts';
+import { OrchestratorsStore } from './orchestrators-store.ts';
 import { OrganisationsStore } from './organisations-store.ts';
 import { pgliteDialect } from './pglite-dialect.ts';
 import type { Database } from './schema.ts';
@@ -31,6 +32,7 @@ export interface Store {
   readonly batches: BatchesStore;
   readonly deliveries: DeliveriesStore;
   readonly settings: SettingsStore;
+  readonly orchestrators: OrchestratorsStore;
   /** Throws `store_unavailable` where the database does not answer before the signal. */
   ping(signal?: AbortSignal): Promise<void>;
   /** The clock of the database. */
@@ -66,6 +68,7 @@ export async function openStore({ home, databaseUrl, log }: StoreOptions): Promi
     batches: new BatchesStore(db),
     deliveries: new DeliveriesStore(db),
     settings: new SettingsStore(db),
+    orchestrators: new OrchestratorsStore(db),
     ping: (signal) => ping(db, signal),
     now: async () => {
       const { rows } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(db);

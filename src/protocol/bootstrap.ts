@@ -21,5 +21,7 @@ export const bootstrap = z.strictObject({
   gate: gateAddress,
   /** Without a controller for so long the warden ends the task and exits. */
   orphanMs: z.number(),
+  /** Between two signs of life, on the link and inside the cage; three of them missed mean gone or stuck. */
+  pulseMs: z.optional(z.number()),
 });
 export type Bootstrap = z.infer<typeof bootstrap>;

@@ -7,4 +7,9 @@ export const STORAGE_ERRORS = {
     status: 503,
     verdict: 'final',
   },
+  lease_lost: {
+    message: 'This orchestrator was silent for too long: another acts in its place.',
+    status: 503,
+    verdict: 'retryable',
+  },
 } as const satisfies Record<string, Row>;
