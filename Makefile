@@ -5,7 +5,7 @@ ROOT := $(CURDIR)
 export YES
 export PATH := $(ROOT)/node_modules/node/bin:$(ROOT)/node_modules/.bin:$(PATH)
 .DEFAULT_GOAL := help
-SUITES := unit contract integration attack e2e
+SUITES := unit contract integration attack e2e chaos
 
 .PHONY: help
 help: ## list the targets
@@ -23,13 +23,14 @@ run: ## set up what is missing and start everything in the foreground
 test: ## run every suite and the checks; the last line is "N passed, N failed"
 	@ops/test.sh
 
-.PHONY: test-unit test-contract test-integration test-attack test-e2e
+.PHONY: test-unit test-contract test-integration test-attack test-e2e test-chaos
 test-unit: ## functions and single parts, no engine
 test-contract: ## every implementation of a port against the port's promises
 test-integration: ## parts together with the real engine, Redis and PostgreSQL
 test-attack: ## what an agent, a tenant or the network could try
 test-e2e: ## the command against the whole stack
-test-unit test-contract test-integration test-attack test-e2e: test-%:
+test-chaos: ## crashes and cut wires under load, the short form
+test-unit test-contract test-integration test-attack test-e2e test-chaos: test-%:
 	@ops/test.sh $*
 
 .PHONY: check
@@ -47,6 +48,10 @@ images: ready ## build the images of cage and gate that are missing
 .PHONY: bench
 bench: ready ## measure against peers in the same run; writes bench/RESULTS.md (minutes)
 	@ops/with-engine.sh node bench/main.ts
+
+.PHONY: chaos
+chaos: images ## crashes under load, the long form: SEED=… MINUTES=60 KILLS=100 (as root; an hour and more)
+	@ops/with-engine.sh node test/chaos/main.ts $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(KILLS),--kills $(KILLS)) $(CHAOS_OPTIONS)
 
 .PHONY: clean
 clean: ## remove what builds and tests left in the checkout

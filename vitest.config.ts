@@ -21,6 +21,7 @@ export default defineConfig({
       kind('integration', 60, false),
       kind('attack', 120, false),
       kind('e2e', 180, true),
+      kind('chaos', 300, false),
     ],
   },
 });

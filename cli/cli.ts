@@ -15,6 +15,8 @@ export interface Cli {
 
 export interface Programs {
   readonly service: string;
+  /** Saves and restores what no running service is needed for. */
+  readonly backup: string;
   readonly simulator: string;
   readonly example: string;
 }

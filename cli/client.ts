@@ -60,13 +60,18 @@ export class Client {
 
   /** The body of an answer as it comes, for what may be large. */
   async *bytes(path: string, ask: Ask = {}): AsyncGenerator<Uint8Array> {
-    const response = await this.#send('GET', path, ask);
+    yield* (await this.download('GET', path, ask)).body;
+  }
+
+  /** As `bytes`, with the headers of the answer, by any method. */
+  async download(
+    method: string,
+    path: string,
+    ask: Ask = {},
+  ): Promise<{ readonly headers: Headers; readonly body: AsyncIterable<Uint8Array> }> {
+    const response = await this.#send(method, path, ask);
     if (!response.ok) throw this.#refused(response.status, await this.#json(response));
-    try {
-      for await (const chunk of response.body ?? []) yield chunk as Uint8Array;
-    } catch (error) {
-      throw this.#unreachable(error);
-    }
+    return { headers: response.headers, body: this.#chunks(response) };
   }
 
   async delete(path: string): Promise<void> {
@@ -109,6 +114,14 @@ export class Client {
         signal: ask.signal ? AbortSignal.any([ask.signal, timeout]) : timeout,
         redirect: 'error',
       });
+    } catch (error) {
+      throw this.#unreachable(error);
+    }
+  }
+
+  async *#chunks(response: Response): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const chunk of response.body ?? []) yield chunk as Uint8Array;
     } catch (error) {
       throw this.#unreachable(error);
     }

@@ -22,6 +22,8 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   key_unverified: EXIT.refused,
   model_unknown: EXIT.refused,
   store_locked: EXIT.refused,
+  store_corrupt: EXIT.refused,
+  home_damaged: EXIT.refused,
   port_in_use: EXIT.refused,
   reply_invalid: EXIT.unreachable,
   task_timed_out: EXIT.timedOut,

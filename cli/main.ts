@@ -17,6 +17,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 process.exitCode = await runCli(process.argv.slice(2), processTerminal(), {
   service: join(root, 'orchestrator/main.ts'),
+  backup: join(root, 'orchestrator/backup-main.ts'),
   simulator: join(root, 'provider-sim/main.ts'),
   example: join(root, 'examples/word-counter'),
 });

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { Cli } from './cli.ts';
+import { addBackupCommand } from './commands/backup.ts';
 import { addBatchCommands } from './commands/batch.ts';
 import { addClawsCommands } from './commands/claws.ts';
 import { addCompletionCommands } from './commands/completion.ts';
@@ -7,6 +8,7 @@ import { addDoctorCommand } from './commands/doctor.ts';
 import { addDownCommand } from './commands/down.ts';
 import { addKeysCommands } from './commands/keys.ts';
 import { addLogsCommand } from './commands/logs.ts';
+import { addRestoreCommand } from './commands/restore.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addTasksCommands } from './commands/tasks.ts';
@@ -57,6 +59,8 @@ export function buildProgram(cli: Cli): Command {
   addDownCommand(program, cli);
   addStatusCommand(program, cli);
   addDoctorCommand(program, cli);
+  addBackupCommand(program, cli);
+  addRestoreCommand(program, cli);
   addKeysCommands(program, cli);
   addClawsCommands(program, cli);
   addRunCommand(program, cli);

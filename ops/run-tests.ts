@@ -10,13 +10,14 @@ import { countReport, type Count, type Report } from './test-report.ts';
 
 const SUITE_MS = 15 * 60_000;
 const PACKAGES = join(ROOT, 'node_modules');
-const VITEST_SUITES = ['unit', 'contract', 'integration', 'attack', 'e2e'];
+const VITEST_SUITES = ['unit', 'contract', 'integration', 'attack', 'e2e', 'chaos'];
 
 const CHECKS: Readonly<Record<string, readonly string[]>> = {
   types: [join(PACKAGES, '.bin/tsc'), '-p', '.', '--noEmit'],
   lint: [join(PACKAGES, '.bin/oxlint'), '--deny-warnings'],
   format: [join(PACKAGES, '.bin/prettier'), '--check', '--log-level', 'warn', '.'],
   'import rules': [process.execPath, 'ops/check-imports.ts'],
+  migrations: [process.execPath, 'ops/check-migrations.ts'],
   'dead code': [join(PACKAGES, '.bin/knip'), '--no-progress', '--no-config-hints'],
 };
 

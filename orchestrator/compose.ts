@@ -1,33 +1,45 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { CodedError } from '#errors/coded-error.ts';
 import type { Runtime } from '#runtime/runtime.ts';
 import { Vault } from '#vault/vault.ts';
 import { imageTags } from '../ops/image-tags.ts';
+import { BackupService } from './backup/backup-service.ts';
 import { BatchService } from './batches/batch-service.ts';
 import { ClawService } from './claws/claw-service.ts';
 import type { Config } from './config.ts';
+import { vaultEventKeys } from './events/event-keys.ts';
 import { EventHub } from './events/event-hub.ts';
+import { RedisStreamLog } from './events/stream-log.ts';
 import { openHome, type Home } from './home/home.ts';
 import { buildApp } from './http/app.ts';
 import { administratorOnly } from './http/principal.ts';
 import { KeyCheck } from './keys/key-check.ts';
 import { KeyService } from './keys/key-service.ts';
 import { CageKeeper } from './launch/cage-keeper.ts';
+import { CancelWatch } from './launch/cancel-watch.ts';
 import { Dispatcher } from './launch/dispatcher.ts';
 import { KeptCages } from './launch/kept-cages.ts';
 import { Launcher } from './launch/launcher.ts';
 import { Retries } from './launch/retries.ts';
 import { Runs } from './launch/runs.ts';
+import { StuckWatch } from './launch/stuck-watch.ts';
 import { WarmSpares } from './launch/warm-spares.ts';
+import { takeLease } from './lease/take-lease.ts';
 import { Limiter } from './limiter/limiter.ts';
 import { CapabilityIssuer } from './link/capabilities.ts';
+import { gateAnswers } from './link/gate-answers.ts';
 import { openLog } from './log.ts';
 import { Doctor } from './doctor/doctor.ts';
 import { examinations } from './doctor/examinations.ts';
+import { RedisPeers } from './peers/redis-peers.ts';
 import { DispatchQueue } from './queue/dispatch-queue.ts';
 import { Adoption } from './reconcile/adoption.ts';
+import { RedisEventStreams } from './reconcile/event-streams.ts';
+import { HomeLeftovers } from './reconcile/home-leftovers.ts';
+import { Reaper } from './reconcile/reaper.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
+import { TimeLimits } from './reconcile/time-limits.ts';
 import { startRedis, type RedisService } from './redis/start-redis.ts';
 import { engineOptions } from './runtimes/docker/engine-address.ts';
 import { DockerRuntime } from './runtimes/docker/index.ts';
@@ -35,13 +47,21 @@ import { FakeRuntime } from './runtimes/fake/index.ts';
 import { Readiness } from './status/readiness.ts';
 import { StatusService } from './status/status-service.ts';
 import { readGauges } from './status/read-gauges.ts';
+import { LIMITER_RUN_ID } from './store/settings-store.ts';
+import type { CageRow } from './store/cages-store.ts';
+import { MOST_AT_ONCE } from './room/intake.ts';
+import { MachineRoom } from './room/room.ts';
+import { roomProbes } from './room/probes.ts';
 import { openStore, type Store } from './store/store.ts';
 import { FileService } from './tasks/file-service.ts';
 import { FunctionService } from './tasks/function-service.ts';
+import { QueueBounds } from './tasks/queue-bounds.ts';
 import { TaskService } from './tasks/task-service.ts';
+import { TaskStops } from './tasks/task-stops.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
 import { UsageService } from './usage/usage-service.ts';
 import { FileKeks } from './vault/file-keks.ts';
+import { version } from './version.ts';
 import { FileShreddingKeys } from './vault/file-shredding-keys.ts';
 import { DeliveryWorker } from './webhooks/delivery-worker.ts';
 import { Poster } from './webhooks/post.ts';
@@ -55,14 +75,13 @@ export interface Service {
   close(): Promise<void>;
 }
 
-/** Launches that may go on at once: each is mostly waiting for the engine. */
-const LAUNCHES = 4;
+/** What launches in hand may take when the service stops; then they are left to whoever takes over. */
+const LAUNCHES_END_MS = 2_500;
+/** What requests under way have to end by themselves. */
+const HTTP_END_MS = 2_000;
 
 /** How long a receiver may take for one attempt. */
 const WEBHOOK_MS = 10_000;
-
-/** The Redis that holds the limiter's books; unset after an orderly stop of our own, which has written everything down. */
-const RUN_ID = 'limiter.runId';
 
 /** The only place that names concrete parts. `onStep` tells how long each took. */
 export async function compose(config: Config, onStep: (name: string, ms: number) => void): Promise<Service> {
@@ -100,18 +119,29 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
   const shredding = await FileShreddingKeys.open(join(home.path, 'shred'));
   const vault = new Vault({ keks: await FileKeks.open(join(home.path, 'kek')), shredding });
   const telemetry = new Telemetry();
-  const events = new EventHub();
-  const lastRunId = await store.settings.get(RUN_ID);
+  const streams = new RedisStreamLog(redis.connect({ lazyConnect: true }), { install: home.install });
+  const events = new EventHub({
+    log: streams,
+    keys: vaultEventKeys(vault),
+    rows: {
+      ended: (ids) => store.tasks.endedAmong(ids),
+      lastWord: async (of) => ({ kind: 'ended', ...(await tasks.get(of.organisation, of.task)) }),
+    },
+    say: log,
+  });
+  undo.defer(() => events.close());
+  // After an orderly stop nothing is to be waited out, unless the books that were written then cannot be read.
+  const lastRunId = redis.lostBooks ? 'set aside' : await store.settings.get(LIMITER_RUN_ID);
   const limiter = new Limiter(redis.connect(), {
     install: home.install,
     holdMs: config.limiterHoldMs,
     ...(typeof lastRunId === 'string' && { lastRunId }),
-    onRunId: (runId) => void store.settings.set(RUN_ID, runId).catch(() => undefined),
+    onRunId: (runId) => void store.settings.set(LIMITER_RUN_ID, runId).catch(() => undefined),
     onError: () => telemetry.limiterFailed(),
   });
   undo.defer(async () => {
     await limiter.close();
-    if (redis.pid !== undefined) await store.settings.set(RUN_ID, null);
+    if (redis.pid !== undefined) await store.settings.set(LIMITER_RUN_ID, null);
   });
   const queue = new DispatchQueue({ connect: () => redis.connect(), install: home.install, log });
   undo.defer(() => queue.close());
@@ -120,18 +150,67 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     privateKey: home.capabilityKey.privateKey,
   });
 
+  const lease = await step('lease', () =>
+    takeLease({
+      orchestrators: store.orchestrators,
+      home: home.path,
+      version: version(),
+      leaseMs: config.leaseMs,
+      isAlone: config.databaseUrl === undefined,
+      log,
+      onLost: async () => {
+        launcher.abandon();
+        runs.release();
+        await keeper.release();
+      },
+      onGone: () => reconciler.soon(),
+    }),
+  );
+  const peers = new RedisPeers(redis.connect({ lazyConnect: true }), {
+    install: home.install,
+    self: () => lease.id,
+  });
+  undo.defer(() => peers.close());
+  undo.defer(async () => {
+    const orchestrator = lease.id;
+    await lease.leave();
+    await peers.tell({ kind: 'left', orchestrator });
+  });
+  peers.onNews(({ kind }) => {
+    // What it held is free now.
+    if (kind === 'left') reconciler.soon();
+  });
   const dispatcher = new Dispatcher({ store, queue, log });
-  const keeper = new CageKeeper({
+  const room = new MachineRoom({
+    home: home.path,
+    engineRoot: () => runtime.dataRoot(),
+    least: config.leastFree,
+    onRoom: () => {
+      launcher.placeFreed();
+      void dispatcher.pokeAll(organisation);
+    },
+  });
+  void room.findEngine();
+  const keeper: CageKeeper = new CageKeeper({
     runtime,
     cages: store.cages,
+    places: store.places,
+    lease,
     vault,
     capabilities,
     image: cageImage,
     orphanMs: config.orphanMs,
+    pulseMs: config.pulseMs,
     maxCages: config.maxCages,
+    room,
     onPlace: (tenant) => {
       launcher.placeFreed();
       void dispatcher.pokeAll(tenant);
+    },
+    onLinkLost: (tenant, cage, reason) => {
+      // Its attempt goes on under another orchestrator, or is ours to take up again.
+      if (reason.code === 'link_superseded') runs.letGo(cage);
+      else void (runs.ofCage(cage)?.fail(reason) ?? keeper.end(tenant, cage)).catch(() => undefined);
     },
     log,
   });
@@ -140,11 +219,12 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     keeper,
     cages: store.cages,
     claws: store.claws,
+    room,
     perClaw: config.warmSpares,
     log,
   });
   const kept = new KeptCages({ store, keeper, log });
-  const runs = new Runs({
+  const runs: Runs = new Runs({
     store,
     vault,
     limiter,
@@ -161,6 +241,7 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
       void dispatcher.poke(tenant, claw);
     },
   });
+  undo.defer(() => runs.lastWrites());
   undo.defer(() => runs.release());
   const launcher: Launcher = new Launcher({
     store,
@@ -169,7 +250,8 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     queue,
     keeper,
     spares,
-    kept,
+    lease,
+    room,
     runs,
     capabilities,
     telemetry,
@@ -185,11 +267,24 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     vault,
     resultFetchedMs: config.results.fetchedMs,
   });
+  const bounds = new QueueBounds({
+    tasks: store.tasks,
+    maxQueued: config.maxQueued,
+    onRefused: (level) => telemetry.taskRefused(level),
+  });
+  const stops = new TaskStops({
+    store,
+    runs,
+    launcher,
+    tellOthers: ({ organisation: of, id }) => void peers.tell({ kind: 'cancel', organisation: of, task: id }),
+    log,
+  });
   const tasks = new TaskService({
     store,
     vault,
     queue,
-    runs,
+    stops,
+    bounds,
     files,
     resultFetchedMs: config.results.fetchedMs,
     log,
@@ -213,6 +308,7 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
   const batches = new BatchService({
     store,
     vault,
+    bounds,
     tasks,
     poke: (tenant, claw) => dispatcher.poke(tenant, claw),
   });
@@ -233,6 +329,7 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     gate: async (signal) => {
       if (!(await runtime.gateAlive(signal))) throw new CodedError('gate_unavailable');
     },
+    ...roomProbes(room),
   });
   const clock = redis.connect({ lazyConnect: true });
   const doctor = new Doctor(
@@ -245,6 +342,7 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
         gateAlive: (signal) => runtime.gateAlive(signal),
       },
       keeper,
+      room,
       redis: {
         ping: () => limiter.ping(),
         now: async () => {
@@ -256,7 +354,7 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     }),
   );
   const status = new StatusService({ store, limiter, readiness, install: home.install, version: version() });
-  telemetry.onScrape(() => readGauges({ store, queue, limiter, telemetry, organisation }));
+  telemetry.onScrape(() => readGauges({ store, queue, limiter, room, telemetry, organisation }));
   const adoption = new Adoption({
     store,
     runtime,
@@ -266,25 +364,71 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     limiter,
     organisation,
     isLaunching: (task) => launcher.isLaunching(task),
+    diagnose: (cage, silentMs) => stuck.diagnose(cage, silentMs),
     log,
   });
-  const reconciler = new Reconciler({
+  const reaper: Reaper = new Reaper({
     store,
+    runtime,
     vault,
     shredding,
+    home: new HomeLeftovers(home.path),
+    streams: new RedisEventStreams(clock, home.install),
+    self: () => lease.id,
+    mayAct: () => lease.isHeld,
+    cages: {
+      end: (tenant, cage) => keeper.end(tenant, cage),
+      lost: (_tenant, cage, details) => reconciler.lost(cage, details),
+    },
+    graceMs: config.graceMs,
+    log,
+  });
+  const reconciler: Reconciler = new Reconciler({
+    store,
+    reaper,
     keeper,
     runs,
     spares,
     kept,
     dispatcher,
     adoption,
-    isLaunching: (task) => launcher.isLaunching(task),
-    events,
     organisation,
     log,
     runtime,
     everyMs: config.reconcileMs,
   });
+
+  /** Whoever holds it: a task's cage goes with its task, one that waits for a task has no other use. */
+  const endCage = async (tenant: string, { id, task: taskId }: CageRow): Promise<void> => {
+    const task = taskId === null ? undefined : await store.tasks.byId(tenant, taskId);
+    if (task && task.endedAt === null && task.state !== 'queued')
+      await tasks.stopTask(task, 'cancelled', { reason: 'all cages were ended' });
+    else if (!(await keeper.retire(tenant, id))) await keeper.end(tenant, id);
+  };
+
+  const stuck: StuckWatch = new StuckWatch({
+    runtime,
+    gateAnswers: () => gateAnswers(runtime),
+    keeper,
+    runs,
+    organisation,
+    pulseMs: config.pulseMs,
+    log,
+  });
+  undo.defer(() => stuck.close());
+
+  const cancels = new CancelWatch({ tasks: store.tasks, runs, launcher, peers, self: () => lease.id, log });
+  undo.defer(() => cancels.close());
+  const functions = new FunctionService({
+    tasks: store.tasks,
+    runs,
+    vault,
+    peers,
+    self: () => lease.id,
+  });
+  peers.onQuestion((question) => functions.answerPeer(question));
+
+  const limits = new TimeLimits({ store, runs, organisation, everyMs: config.reconcileMs, log });
 
   const app = await buildApp({
     authenticate: administratorOnly(home.adminToken, organisation),
@@ -293,7 +437,7 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     keys,
     claws,
     tasks,
-    functions: new FunctionService({ tasks: store.tasks, runs }),
+    functions,
     files,
     batches,
     webhooks,
@@ -303,35 +447,48 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     events,
     watching: tasks,
     readiness,
-    doctor,
+    doctor: {
+      examine: (tenant, wish) => doctor.examine(tenant, wish),
+      leftovers: () => reaper.leftovers(),
+    },
+    backups: new BackupService({ store, home: home.path, install: home.install, release: version(), log }),
     metrics: telemetry,
     cages: {
       endAll: async (tenant) => {
-        for (const run of runs.all())
-          if (run.attempt.organisation === tenant) run.stop('cancelled', { reason: 'all cages were ended' });
         const rows = await store.cages.list(tenant);
-        await Promise.all(
-          rows.filter((row) => !runs.ofCage(row.id)).map((row) => keeper.end(tenant, row.id)),
-        );
+        await Promise.all(rows.map((row) => endCage(tenant, row)));
         return rows.length;
       },
     },
   });
-  undo.defer(() => app.close());
+  undo.defer(async () => {
+    // A request that hangs must not keep the lease: that is left after this.
+    await Promise.race([app.close(), pause(HTTP_END_MS, undefined, { ref: false })]);
+    app.server.closeAllConnections();
+  });
+  await step('live events', () => streams.whenReady());
   await step('cages of before', () => adoption.takeOver());
 
   const rest = undo.move();
   return {
     async listen() {
-      queue.start((dispatch) => launcher.launch(dispatch), LAUNCHES);
+      queue.start((dispatch) => launcher.launch(dispatch), MOST_AT_ONCE);
       reconciler.start();
+      limits.start();
+      cancels.start();
+      stuck.start();
       deliveries.start();
       return await app.listen(config.http);
     },
     async close() {
-      await Promise.all([queue.stop(), reconciler.close()]);
+      readiness.leave();
+      const late = setTimeout(() => launcher.abandon(), LAUNCHES_END_MS);
+      await Promise.race([
+        Promise.all([queue.stop(), reconciler.close(), limits.close()]),
+        pause(2 * LAUNCHES_END_MS, undefined, { ref: false }),
+      ]);
+      clearTimeout(late);
       await rest.disposeAsync();
-      events.close();
     },
   };
 }
@@ -363,9 +520,3 @@ const started = (runtime: Runtime, cageImage: string): StartedRuntime => ({
   cageImage,
   close: () => runtime.close(),
 });
-
-function version(): string {
-  return (
-    JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
-  ).version;
-}

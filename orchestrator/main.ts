@@ -7,6 +7,7 @@ const say = (event: Record<string, unknown>): void => void process.stdout.write(
 
 /** Not set up: what `make setup` would mend. */
 const SETUP_CODES: readonly string[] = ['image_missing', 'runtime_unavailable'];
+/** A rolling upgrade waits ten seconds for a hand-over. */
 const STOP_LIMIT_MS = 9500;
 
 async function main(): Promise<void> {
@@ -16,10 +17,11 @@ async function main(): Promise<void> {
   );
   let stopping = false;
   const stop = async (): Promise<void> => {
-    if (stopping) return;
+    // Who asks a second time does not want to wait: others take over once the lease is over, as after a crash.
+    if (stopping) process.exit(0);
     stopping = true;
     setTimeout(() => process.exit(0), STOP_LIMIT_MS).unref();
-    await service.close();
+    await service.close().catch((error: unknown) => console.error(error));
     process.exit(0);
   };
   process.on('SIGTERM', () => void stop());

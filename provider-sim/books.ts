@@ -21,6 +21,8 @@ export interface Call {
   /** What the path stands for: `chat`, `responses`, `embeddings`, …; null where it is no path of the provider's. */
   readonly operation: string | null;
   readonly model: string | null;
+  /** What the script's `@note` had it write down; null without one. */
+  readonly note: string | null;
   /** The status that was answered; 0 where the connection ended before any. */
   readonly status: number;
   /** What was used: 0 where the call was refused. */

@@ -1,10 +1,12 @@
 import { text } from 'node:stream/consumers';
 import OpenAI from 'openai';
 import { CodedError } from '#errors/coded-error.ts';
+import { Busy } from './busy.ts';
 import { failureOf } from './failure.ts';
 import { FunctionDesk } from './functions/function-desk.ts';
 import { functionTools } from './functions/function-tools.ts';
 import { runLoop } from './loop.ts';
+import { MCP_START_MS } from './mcp/limits.ts';
 import { mcpTools } from './mcp/mcp-servers.ts';
 import { reportToWarden, type Report } from './report.ts';
 import { agentTask, type AgentTask } from './task.ts';
@@ -12,18 +14,26 @@ import { builtInTools } from './tools/built-in.ts';
 import type { OfferedTool, ToolContext } from './tools/tool.ts';
 import { Toolbox } from './tools/toolbox.ts';
 import { ChatTurns } from './turns/chat-turns.ts';
+import { LimitedTurns } from './turns/limited-turns.ts';
 import { ResponsesTurns } from './turns/responses-turns.ts';
+import { WardenLines } from './warden-lines.ts';
 
 /** Tries of one call by the client, which waits as long as the answer says; the task's deadline is the warden's to keep. */
 const MAX_RETRIES = 4;
 /** Longer than any permit is waited for and any model thinks. */
 const CALL_TIMEOUT_MS = 30 * 60_000;
+/** What has a limit of its own gets so much more to keep it. */
+const SLACK_MS = 5_000;
 const OUTPUT_LIMIT = 24_000;
 const MAX_ANSWER_BYTES = 500_000;
 
 async function main(report: Report): Promise<void> {
+  const busy = new Busy();
+  const lines = WardenLines.open();
+  lines.on('ping', () => report({ kind: 'pong', busy: busy.list() }));
   try {
-    const answer = await work(agentTask.parse(JSON.parse(await text(process.stdin))), report);
+    const task = agentTask.parse(JSON.parse(await text(process.stdin)));
+    const answer = await work(task, { report, busy, lines });
     if (Buffer.byteLength(JSON.stringify(answer)) > MAX_ANSWER_BYTES)
       throw new CodedError('agent_failed', {
         reason: `The answer is longer than ${MAX_ANSWER_BYTES} bytes.`,
@@ -38,8 +48,15 @@ async function main(report: Report): Promise<void> {
   }
 }
 
-async function work(task: AgentTask, report: Report): Promise<string> {
+interface Surroundings {
+  readonly report: Report;
+  readonly busy: Busy;
+  readonly lines: WardenLines;
+}
+
+async function work(task: AgentTask, around: Surroundings): Promise<string> {
   const { claw } = task;
+  const { report, busy } = around;
   // What the tools start gets the environment that the warden set, without the one variable that is for this process alone.
   const { NODE_COMPILE_CACHE: _, ...environment } = process.env;
   const context: ToolContext = {
@@ -54,21 +71,27 @@ async function work(task: AgentTask, report: Report): Promise<string> {
     claw.api === 'responses' ? new ResponsesTurns(client, claw.model) : new ChatTurns(client, claw.model);
   return runLoop({
     task,
-    turns,
-    toolbox: new Toolbox(await allTools(task, context, report)),
+    turns: new LimitedTurns(turns, busy, CALL_TIMEOUT_MS),
+    toolbox: new Toolbox(await allTools(task, context, around), busy),
     context,
     report,
   });
 }
 
-async function allTools(task: AgentTask, context: ToolContext, report: Report): Promise<OfferedTool[]> {
-  const { functions } = task.task;
-  const desk = functions.length > 0 ? FunctionDesk.ofWarden(report) : undefined;
+async function allTools(
+  task: AgentTask,
+  context: ToolContext,
+  { report, busy, lines }: Surroundings,
+): Promise<OfferedTool[]> {
   const own = [
     ...builtInTools(task.claw.tools, context),
-    ...(desk === undefined ? [] : functionTools(functions, desk, OUTPUT_LIMIT)),
+    ...functionTools(task.task, new FunctionDesk(report, lines), OUTPUT_LIMIT),
   ];
-  return [...own, ...(await mcpTools(task.claw.mcp, context, new Set(own.map(({ name }) => name))))];
+  const taken = new Set(own.map(({ name }) => name));
+  const ofServers = await busy.during('MCP servers', MCP_START_MS + SLACK_MS, () =>
+    mcpTools(task.claw.mcp, context, taken),
+  );
+  return [...own, ...ofServers];
 }
 
 function clock(deadlineMs = Infinity): () => number {

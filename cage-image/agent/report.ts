@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
 import type { ErrorCode } from '#errors/table.ts';
+import type { Activity } from './busy.ts';
 import type { AgentEvent } from '#protocol/link-messages.ts';
 
 /** What an agent tells the warden: events, calls of the caller's functions, and at the end one `answer` or one `error`. */
@@ -11,6 +12,8 @@ export type AgentReport =
       readonly name: string;
       readonly arguments: string;
     }
+  /** The answer to a ping. */
+  | { readonly kind: 'pong'; readonly busy: readonly Activity[] }
   | { readonly kind: 'answer'; readonly text: string }
   | {
       readonly kind: 'error';

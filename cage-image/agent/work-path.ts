@@ -1,4 +1,4 @@
-import { lstat, realpath } from 'node:fs/promises';
+import { lstat, realpath, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 
 /** A tool was used in a way that it does not take; the message is for the model. */
@@ -32,6 +32,18 @@ async function realpathOfNearest(path: string): Promise<string> {
     return resolve(await realpathOfNearest(parent), relative(parent, path));
   }
 }
+
+/** As `workPath`, of a file that is there or is to be made. What is a pipe or a device is refused: opening one may wait for ever. */
+export async function workFile(work: string, path: string): Promise<string> {
+  const real = await workPath(work, path);
+  const found = await stat(real).catch(() => undefined);
+  if (found !== undefined && !found.isFile() && !found.isDirectory())
+    throw new ToolRefused(`${path} is no regular file: use shell.`);
+  return real;
+}
+
+/** How long a file in the memory of the cage may take. */
+export const fileLimitMs = (): number => 30_000;
 
 /** The file that a call names, for keeping calls of one file in order (see `Touches`). */
 export function fileTouched({ path }: { readonly path: string }, { work }: { readonly work: string }) {

@@ -52,6 +52,8 @@ export const toMeter = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('permit'), callId: z.string(), decision: permitDecision }),
   /** The agent is gone: what is still being read may go on for so long, then it is charged in full. */
   z.strictObject({ type: z.literal('finish'), withinMs: z.number() }),
+  /** Answered at once by `pong`, by a meter whose event loop turns. */
+  z.strictObject({ type: z.literal('ping') }),
 ]);
 export type ToMeter = z.infer<typeof toMeter>;
 
@@ -88,6 +90,7 @@ export const fromMeter = z.discriminatedUnion('type', [
     error: z.optional(errorBody),
     providerText: z.optional(z.string()),
   }),
+  z.strictObject({ type: z.literal('pong') }),
   /** The answer to `finish`: every call is settled. */
   z.strictObject({ type: z.literal('finished') }),
 ]);

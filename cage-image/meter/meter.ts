@@ -51,6 +51,8 @@ export class Meter {
       case 'finish':
         await this.#session?.finish(message.withinMs);
         return this.#send({ type: 'finished' });
+      case 'ping':
+        return this.#send({ type: 'pong' });
     }
   }
 

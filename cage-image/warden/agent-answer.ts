@@ -45,9 +45,9 @@ const tooLong = (where: string): AgentAnswer =>
 
 /** An agent may name what stopped it, but not speak for the cage, the link or the service. */
 function agentsCode(code: string): ErrorCode {
-  return isErrorCode(code) && /^(agent|provider|gate|limit|limiter|model|meter)_/.test(code)
-    ? code
-    : 'agent_failed';
+  const mayNameIt =
+    /^(agent|provider|gate|limit|limiter|model|meter)_/.test(code) && !code.endsWith('_unresponsive');
+  return isErrorCode(code) && mayNameIt ? code : 'agent_failed';
 }
 
 function failed(code: ErrorCode, details?: Record<string, unknown>): AgentAnswer {

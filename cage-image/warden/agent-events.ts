@@ -9,13 +9,28 @@ const functionCall = z.strictObject({
   arguments: z.string(),
 });
 
+/** What the built-in agent is at, and for how long that may say nothing. */
+const busyWith = z.strictObject({
+  what: z.string().check(z.maxLength(128)),
+  sinceMs: z.number(),
+  limitMs: z.number(),
+});
+export type BusyWith = z.infer<typeof busyWith>;
+
+/** The built-in agent's answer to a ping. */
+const pong = z.strictObject({
+  kind: z.literal('pong'),
+  busy: z.array(busyWith).check(z.maxLength(64)),
+});
+
 /**
  * What an agent says on its descriptor 3: one JSON object a line. The events of the task's watchers (`text`, `tool_call`, `tool_result`, `status`, `log`) and calls
- * of the caller's functions, then one of `answer` and `error`, after which nothing counts.
+ * of the caller's functions, then one of `answer` and `error`, after which nothing counts. The built-in agent also answers pings.
  */
 export const agentLine = z.union([
   agentEvent,
   functionCall,
+  pong,
   z.strictObject({ kind: z.literal('answer'), text: z.string() }),
   z.strictObject({
     kind: z.literal('error'),

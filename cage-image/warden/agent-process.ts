@@ -2,10 +2,11 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import type { Duplex, Readable } from 'node:stream';
 import type { AgentEvent } from '#protocol/link-messages.ts';
 import type { CagePaths } from '../paths.ts';
-import { AgentLines, type AgentOutcome } from './agent-events.ts';
+import { AgentLines, type AgentOutcome, type BusyWith } from './agent-events.ts';
+import { AgentWatch, type Hang } from './agent-watch.ts';
 import { LogLines } from './log-lines.ts';
 import type { AgentsCall, AgentsResult } from './open-functions.ts';
-import { signal as sendSignal } from './processes.ts';
+import { signal as sendSignal, stateOf } from './processes.ts';
 
 export interface AgentStart {
   readonly paths: CagePaths;
@@ -17,6 +18,7 @@ export interface AgentStart {
   readonly onEvent: (event: AgentEvent) => void;
   /** A call of one of the caller's functions; `answerCall` gives its result. */
   readonly onCall: (call: AgentsCall) => void;
+  readonly pulseMs: number;
 }
 
 /** How an agent's process ended, and what it left behind as its answer. */
@@ -37,18 +39,28 @@ const [EVENTS, RESULTS] = [3, 4] as const;
 
 /**
  * The process that does the work, in a process group of its own. It gets the task as JSON on stdin, says what it does on descriptor 3 (see agent-events.ts), and
- * reads the results of the functions that it called from descriptor 4.
+ * reads the results of the functions that it called from descriptor 4, the built-in agent also pings.
  */
 export class AgentProcess {
   readonly pid: number;
   /** Resolves when the process has ended and all that it said was read. */
   readonly ended: Promise<AgentEnd>;
   readonly #results: Duplex;
+  readonly #watch: AgentWatch;
+  readonly #said: Said;
+  #hasEnded = false;
 
   private constructor(child: ChildProcess, start: AgentStart) {
     this.pid = child.pid ?? 0;
     this.#results = child.stdio[RESULTS] as Duplex;
-    const said = new Said(start);
+    this.#watch = new AgentWatch({
+      pulseMs: start.pulseMs,
+      state: () => stateOf(this.pid),
+      // An agent of the Claw's own may take each line there for a result.
+      ping: start.command === undefined ? () => this.#tell({ kind: 'ping' }) : undefined,
+    });
+    const said = new Said(start, (busy) => this.#watch.answered(busy));
+    this.#said = said;
     const log = new LogLines((text) => start.onEvent({ kind: 'log', text }));
     listen(child.stdio[EVENTS] as Readable, (chunk) => said.lines.push(chunk));
     listen(child.stdout, (chunk) => said.plain(chunk));
@@ -58,6 +70,7 @@ export class AgentProcess {
     child.stdin?.end(start.task);
     this.ended = processEnd(child, () => this.signalGroup('SIGKILL')).then((end) => {
       log.end();
+      this.#hasEnded = true;
       this.#results.destroy();
       return { ...end, ...said.whole() };
     });
@@ -77,7 +90,21 @@ export class AgentProcess {
   }
 
   answerCall(result: AgentsResult): void {
-    if (this.#results.writable) this.#results.write(`${JSON.stringify(result)}\n`);
+    this.#tell(result);
+  }
+
+  /** To be called at each pulse: why it counts as hung, where it does. */
+  pulse(): Hang | undefined {
+    return this.#hasEnded || this.pid === 0 ? undefined : this.#watch.pulse();
+  }
+
+  /** Whether it has said its answer, or what stopped it. */
+  get hasSaidAll(): boolean {
+    return this.#said.hasOutcome;
+  }
+
+  #tell(line: object): void {
+    if (this.#results.writable) this.#results.write(`${JSON.stringify(line)}\n`);
   }
 
   signalGroup(name: NodeJS.Signals): void {
@@ -115,8 +142,12 @@ class Said {
   #plain: Buffer[] = [];
   #plainBytes = 0;
 
-  constructor({ onEvent, onCall }: Pick<AgentStart, 'onEvent' | 'onCall'>) {
+  constructor(
+    { onEvent, onCall }: Pick<AgentStart, 'onEvent' | 'onCall'>,
+    onPong: (busy: readonly BusyWith[]) => void,
+  ) {
     this.lines = new AgentLines((line) => {
+      if (line.kind === 'pong') return onPong(line.busy);
       if (this.#outcome !== undefined) return;
       if (line.kind === 'answer' || line.kind === 'error') this.#outcome = line;
       else if (line.kind === 'function_call') onCall(line);
@@ -128,6 +159,10 @@ class Said {
     this.#plainBytes += chunk.length;
     if (this.#plainBytes <= MAX_PLAIN_ANSWER_BYTES) this.#plain.push(chunk);
     else this.#plain = [];
+  }
+
+  get hasOutcome(): boolean {
+    return this.#outcome !== undefined;
   }
 
   whole(): Pick<AgentEnd, 'outcome' | 'stdout' | 'droppedLines'> {

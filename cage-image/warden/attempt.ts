@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { CodedError, toCodedError, type ErrorBody } from '#errors/coded-error.ts';
 import type { GateAddress } from '#protocol/bootstrap.ts';
+import type { Urgency } from '#protocol/link-outbox.ts';
 import type { AgentEvent, FromCage, StartMessage, ToCage } from '#protocol/link-messages.ts';
 import type { FromMeter } from '../meter/messages.ts';
 import type { CagePaths } from '../paths.ts';
@@ -29,6 +30,7 @@ export interface AttemptParts {
   readonly proxy: EgressProxy;
   readonly files: InputFiles;
   readonly link: Pick<CageLink, 'send' | 'acknowledged'>;
+  readonly pulseMs: number;
 }
 
 /** Why a task ends before its agent says so. */
@@ -64,6 +66,7 @@ export class Attempt {
   #stopped: StopReason | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
   #meterDone = false;
+  #concluding = false;
   #over = false;
   #abandoned = false;
 
@@ -88,7 +91,7 @@ export class Attempt {
     clearTimeout(deadline);
     clearTimeout(this.#graceTimer);
     this.#over = true;
-    this.#say({ type: 'result', ...this.job, ...(this.#stopped ?? verdict) });
+    this.#sayResult(this.#stopped ?? verdict);
   }
 
   get stoppedBy(): StopReason | undefined {
@@ -115,6 +118,16 @@ export class Attempt {
     if (this.#meterDone) return;
     this.#opened.reject(new CodedError('meter_failed'));
     this.stop(failure(new CodedError('meter_failed')), 0);
+  }
+
+  /** At each pulse: an agent or a meter that hangs ends the task with its code. Once the agent has ended, the rest has limits of its own. */
+  pulse(): void {
+    if (this.#concluding) return;
+    if (!this.#parts.meter.process.pulse()) this.stop(failure(new CodedError('meter_unresponsive')), 0);
+    const hang = this.#agent?.pulse();
+    if (hang === undefined) return;
+    if (this.#agent?.hasSaidAll) this.#agent.signalGroup('SIGKILL');
+    else this.stop(failure(new CodedError('agent_unresponsive', hang)), 0);
   }
 
   permit(message: Extract<ToCage, { type: 'permit' }>, connection: number): void {
@@ -168,6 +181,7 @@ export class Attempt {
       task,
       onEvent: (event) => this.#event(event),
       onCall: (call) => this.#functions.call(call),
+      pulseMs: this.#parts.pulseMs,
     });
     this.#say({ type: 'started', ...this.job });
     const end = await this.#agent.ended;
@@ -198,6 +212,7 @@ export class Attempt {
   }
 
   async #conclude(answer: AgentAnswer): Promise<Verdict> {
+    this.#concluding = true;
     this.#parts.proxy.shut();
     this.#killAgents();
     await this.#endMeter();
@@ -245,14 +260,41 @@ export class Attempt {
   }
 
   #event(event: AgentEvent): void {
-    if (this.#abandoned) return;
-    this.#parts.link.send({ type: 'event', taskId: this.job.taskId, event }, { droppable: true });
+    this.#say({ type: 'event', taskId: this.job.taskId, event });
   }
 
+  /** What the link cannot take fails the task, and nothing else: there is room for its result. */
   #say(message: FromCage): void {
-    if (!this.#abandoned) this.#parts.link.send(message);
+    if (this.#abandoned) return;
+    try {
+      this.#parts.link.send(message, URGENCY[message.type] ?? 'reserved');
+    } catch (error) {
+      this.stop(failure(error), 0);
+    }
+  }
+
+  /** An answer that does not fit into a frame has failed; a link that is closed has nobody to tell. */
+  #sayResult(result: StopReason | Verdict): void {
+    if (this.#abandoned) return;
+    const { link } = this.#parts;
+    try {
+      link.send({ type: 'result', ...this.job, ...result }, 'reserved');
+    } catch (error) {
+      if (toCodedError(error).code !== 'link_frame_too_large') return;
+      const tooLong = new CodedError('agent_failed', {
+        reason: 'The answer is too long to be sent as JSON.',
+      });
+      link.send({ type: 'result', ...this.job, ...failure(tooLong) }, 'reserved');
+    }
   }
 }
+
+/** What an agent can make much of has no part in the room that is kept for the rest. */
+const URGENCY: Partial<Record<FromCage['type'], Urgency>> = {
+  event: 'droppable',
+  function_call: 'ordinary',
+  output_file: 'ordinary',
+};
 
 const MAX_NOTES = 20;
 

@@ -15,12 +15,18 @@ export function visibleProcesses(): number[] {
   return pids.map(Number).filter((pid) => !isZombie(pid));
 }
 
-function isZombie(pid: number): boolean {
+/** The state of a process as proc(5) has it (`R`, `S`, `D`, `T`, …); undefined where it is gone. What stands in brackets is the process's own to choose. */
+export function stateOf(pid: number): string | undefined {
   try {
-    return /^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat[stat.lastIndexOf(')') + 2];
   } catch {
-    return true;
+    return undefined;
   }
+}
+
+function isZombie(pid: number): boolean {
+  return (stateOf(pid) ?? 'Z') === 'Z';
 }
 
 const KILL_WITHIN_MS = 5_000;

@@ -18,8 +18,9 @@ export async function startProvenMeter(
   proxyPort: number,
   prove: (subject: ProofSubject) => Promise<Proof>,
   handlers: MeterHandlers,
+  pulseMs: number,
 ): Promise<ProvenMeter> {
-  const meter = MeterProcess.start(paths, handlers);
+  const meter = MeterProcess.start(paths, handlers, pulseMs);
   const late = setTimeout(() => void meter.kill(), READY_WITHIN_MS);
   try {
     const proof = await prove({ meterPid: meter.pid, meterReady: meter.ready, proxyPort });

@@ -1,7 +1,8 @@
 import { CodedError, toCodedError } from '#errors/coded-error.ts';
 import type { Bootstrap } from '#protocol/bootstrap.ts';
 import type { CageHello } from '#protocol/link-cage.ts';
-import type { Proof, StartMessage, ToCage } from '#protocol/link-messages.ts';
+import type { FromCage, Proof, StartMessage, ToCage } from '#protocol/link-messages.ts';
+import { LINK_PULSE, linkPulse } from '#protocol/link-tls.ts';
 import type { FromMeter } from '../meter/messages.ts';
 import type { CagePaths } from '../paths.ts';
 import { Attempt, failure, requireProof } from './attempt.ts';
@@ -13,7 +14,7 @@ import type { ProofSubject } from './proof/prove.ts';
 import { startProvenMeter, type ProvenMeter } from './proven-meter.ts';
 
 export type WardenLink = Pick<CageLink, 'send' | 'acknowledged' | 'close'>;
-export type LinkHandlers = Pick<ServeOptions, 'bootstrap' | 'hello' | 'onMessage' | 'onController'>;
+export type LinkHandlers = Pick<ServeOptions, 'bootstrap' | 'hello' | 'onMessage' | 'onController' | 'pulse'>;
 
 export interface WardenParts {
   readonly bootstrap: Bootstrap;
@@ -28,7 +29,7 @@ export const EXIT = { done: 0, noBootstrap: 64, broken: 70, orphaned: 75 } as co
 
 type Cancel = Extract<ToCage, { type: 'cancel' }>;
 type VerifyKey = Extract<ToCage, { type: 'verify_key' }>;
-type MeterMessage = Exclude<FromMeter, { type: 'ready' | 'finished' }>;
+type MeterMessage = Exclude<FromMeter, { type: 'ready' | 'finished' | 'pong' }>;
 
 /**
  * Owns the cage: starts and ends the other processes and speaks for them over the link. A key passes it only sealed. A cage does one task (or verifies one key); it
@@ -43,6 +44,7 @@ export class Warden {
   #link: WardenLink | undefined;
   #connection = 0;
   #orphanTimer: NodeJS.Timeout | undefined;
+  #pulseTimer: NodeJS.Timeout | undefined;
   #job: Attempt | 'verify' | undefined;
   /** The job's result has reached a controller: the cage has nothing more to tell of it. */
   #reported: Promise<boolean> = Promise.resolve(true);
@@ -70,7 +72,9 @@ export class Warden {
       hello: () => this.#hello(),
       onMessage: (message) => this.#obey(message),
       onController: (present, { fresh }) => this.#controllerChanged(present, fresh),
+      pulse: linkPulse(this.#pulseMs),
     });
+    this.#pulseTimer = setInterval(() => this.#pulse(), this.#pulseMs);
     this.#controllerChanged(false, false);
     return this.#over.promise;
   }
@@ -78,6 +82,7 @@ export class Warden {
   /** Lets go of everything; the process may exit. */
   async close(): Promise<void> {
     clearTimeout(this.#orphanTimer);
+    clearInterval(this.#pulseTimer);
     this.#meterDone = true;
     if (this.#job instanceof Attempt) this.#job.abandon();
     await this.#link?.close();
@@ -85,12 +90,27 @@ export class Warden {
     await this.#meter?.process.kill();
   }
 
+  get #pulseMs(): number {
+    return this.#parts.bootstrap.pulseMs ?? LINK_PULSE.pulseMs;
+  }
+
+  #pulse(): void {
+    if (this.#job instanceof Attempt) this.#job.pulse();
+    else if (!this.#meterDone && !this.#meter.process.pulse()) this.#meterFailed('meter_unresponsive');
+  }
+
   #newMeter(): Promise<ProvenMeter> {
     this.#meterDone = false;
-    return startProvenMeter(this.#parts.paths, this.#proxy.port, this.#parts.prove, {
-      onMessage: (message) => this.#heardMeter(message),
-      onEnd: () => this.#meterEnded(),
-    });
+    return startProvenMeter(
+      this.#parts.paths,
+      this.#proxy.port,
+      this.#parts.prove,
+      {
+        onMessage: (message) => this.#heardMeter(message),
+        onEnd: () => this.#meterEnded(),
+      },
+      this.#pulseMs,
+    );
   }
 
   async #hello(): Promise<CageHello> {
@@ -121,7 +141,7 @@ export class Warden {
       case 'reset':
         return this.#reset();
       case 'ping':
-        this.#link?.send({ type: 'pong', id: message.id });
+        void this.#pong(message.id);
         return;
       case 'end':
         return this.#over.resolve(EXIT.done);
@@ -133,7 +153,7 @@ export class Warden {
     const { taskId, epoch } = start;
     if (this.#job !== undefined) {
       const error = new CodedError('conflict', { reason: 'The cage has work already.' });
-      link.send({ type: 'result', taskId, epoch, ...failure(error) });
+      this.#tell({ type: 'result', taskId, epoch, ...failure(error) });
       return;
     }
     const { paths, ownsProcesses, bootstrap } = this.#parts;
@@ -146,6 +166,7 @@ export class Warden {
       proxy: this.#proxy,
       files: this.#files,
       link,
+      pulseMs: this.#pulseMs,
     });
     this.#job = attempt;
     this.#isReported = false;
@@ -180,7 +201,22 @@ export class Warden {
     }
     done.resolve();
     const { ready, proof } = this.#meter;
-    this.#link?.send({ type: 'ready', meterPublicKey: ready.publicKey, proof });
+    this.#tell({ type: 'ready', meterPublicKey: ready.publicKey, proof });
+  }
+
+  /** A cage that waits for work answers when its meter has answered: it is asked whether it can take a key. */
+  async #pong(id: number): Promise<void> {
+    if (this.#job === undefined && !this.#meterDone) await this.#meter.process.answers();
+    this.#tell({ type: 'pong', id });
+  }
+
+  /** What is not the task's own: a link that is closed, or full beyond its reserve, has nobody to hear it. */
+  #tell(message: FromCage): void {
+    try {
+      this.#link?.send(message, 'reserved');
+    } catch {
+      // The cage is at its end.
+    }
   }
 
   #verify({ provider, sealedKey, deadlineMs }: VerifyKey): void {
@@ -197,7 +233,7 @@ export class Warden {
 
   #verified(verified: Extract<FromMeter, { type: 'verified' }>): void {
     this.#meterDone = true;
-    this.#link?.send({ ...verified, type: 'key_verified' });
+    this.#tell({ ...verified, type: 'key_verified' });
     void this.#meter.process.kill();
   }
 
@@ -210,8 +246,13 @@ export class Warden {
     // While it starts, who waits for it hears of its end.
     if (this.#meterDone || this.#link === undefined) return;
     if (this.#job instanceof Attempt) this.#job.meterEnded();
-    else if (this.#job === 'verify')
-      this.#verified({ type: 'verified', ok: false, error: new CodedError('meter_failed').toBody() });
+    else this.#meterFailed('meter_failed');
+  }
+
+  /** Without a task: a cage that was to verify a key says so, one that waits for work is of no more use. */
+  #meterFailed(code: 'meter_failed' | 'meter_unresponsive'): void {
+    if (this.#job === 'verify')
+      this.#verified({ type: 'verified', ok: false, error: new CodedError(code).toBody() });
     else this.#over.resolve(EXIT.broken);
   }
 

@@ -24,6 +24,9 @@ export interface Checked {
 const OF_THE_WIRE: Readonly<Record<string, string>> = {
   timeoutMs: 'timeout: 10m',
   idleMs: 'idle: 10m',
+  cancelGraceMs: 'cancelGrace: 1s',
+  'timeouts.waitingMs': 'waiting: 1h',
+  'timeouts.startingMs': 'starting: 2m',
   'retry.backoffMs': 'backoff: 1s',
   'retry.maxBackoffMs': 'maxBackoff: 1m',
   'resources.memoryMiB': 'memory: 512MiB',

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { doctorReply, type DoctorCheck } from '#protocol/api.ts';
 import { clientOf, say, writeJson, type Cli } from '../cli.ts';
 import { checksBesideService, checksWithoutService } from '../doctor/local-checks.ts';
+import { showLeftovers } from '../doctor/leftovers.ts';
 import { EXIT } from '../exit-codes.ts';
 import { Failure } from '../failure.ts';
 import { logOf } from '../service/place.ts';
@@ -12,6 +13,7 @@ import { wrapped } from '../terminal/wrap.ts';
 
 interface Options {
   readonly cage: boolean;
+  readonly leftovers?: boolean;
   readonly json?: boolean;
 }
 
@@ -26,12 +28,15 @@ export function addDoctorCommand(program: Command, cli: Cli): void {
       'look at every part closely, say what is wrong and what to do; opens a cage and has it prove itself',
     )
     .option('--no-cage', 'leave the cage out')
+    .option('--leftovers', 'only list what nobody needs any more, why, and when it goes; removes nothing')
     .option('--json', 'print {"ok","checks":[{"name","ok","found","reason","remedy","ms"}]}')
     .addHelpText(
       'after',
-      '\nExamples:\n  clawcage doctor\n  clawcage doctor --no-cage --json\n\nExits with 0 where all is well, 1 where something is not, 4 where the service does not run.\n',
+      '\nExamples:\n  clawcage doctor\n  clawcage doctor --no-cage --json\n  clawcage doctor --leftovers\n\nExits with 0 where all is well, 1 where something is not, 4 where the service does not run.\n',
     )
-    .action((options: Options) => doctor(cli, options));
+    .action((options: Options) =>
+      options.leftovers ? showLeftovers(cli, options.json ?? false) : doctor(cli, options),
+    );
 }
 
 async function doctor(cli: Cli, { cage, json = false }: Options): Promise<void> {

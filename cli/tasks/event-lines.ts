@@ -15,8 +15,8 @@ export class EventLines implements Follower {
     this.#colours = coloursFor(terminal.stdout, terminal.env);
   }
 
-  onEvent(event: TaskEvent): void {
-    if (this.#json) return this.#write(`${JSON.stringify({ event })}\n`);
+  onEvent(event: TaskEvent, at: string): void {
+    if (this.#json) return this.#write(`${JSON.stringify({ at, event })}\n`);
     if (event.kind === 'text') {
       this.#inText = !event.text.endsWith('\n');
       return this.#write(event.text);

@@ -5,7 +5,8 @@ import type { Client } from '../client.ts';
 import { Failure, failure } from '../failure.ts';
 
 export interface Follower {
-  onEvent(event: TaskEvent): void;
+  /** `at` says when, as ISO 8601. */
+  onEvent(event: TaskEvent, at: string): void;
   /** Events up to here are no longer kept: some text was not seen. */
   onGap(): void;
   /** The connection to the service is lost, or there again. */
@@ -123,7 +124,7 @@ function followOnce(
         return settle(() => reject(failure('reply_invalid', { url: client.url, path: '/api/v1/events' })));
       const { data: it } = message;
       if (it.type === 'error') return settle(() => resolve(undefined));
-      if (it.type === 'function_result_taken' || it.task !== id) return;
+      if (it.type === 'function_result_taken' || it.type === 'caught_up' || it.task !== id) return;
       if (it.type === 'gap') {
         position.after = it.from - 1;
         follower.onGap();
@@ -131,7 +132,7 @@ function followOnce(
       }
       if (it.id <= position.after) return;
       position.after = it.id;
-      follower.onEvent(it.event);
+      follower.onEvent(it.event, it.at);
       const { event } = it;
       if (event.kind === 'ended') settle(() => resolve({ task: event.task, usage: event.usage }));
     });

@@ -36,6 +36,8 @@ interface Parts {
 
 const MOST_CHARACTERS = LIMITS.textBytes / 2;
 const TRIES = 5;
+/** The service, or the orchestrator that has the task, is away for a moment. */
+const AGAIN: ReadonlySet<string> = new Set(['server_unreachable', 'peer_silent', 'link_closed']);
 const LONGEST_WAIT_MS = 24 * 3600_000;
 
 /** Answers the calls of a task's functions by running a command for each, once for a call however often it is heard of. */
@@ -81,7 +83,11 @@ export class FunctionRunner {
 
   async #answer(call: FunctionCall, command: string): Promise<void> {
     const { env, say, client } = this.#parts;
-    const leftMs = Math.min(Math.max(1, Date.parse(call.deadline) - Date.now()), LONGEST_WAIT_MS);
+    // By the service's clock alone: this machine's may be another.
+    const leftMs = Math.min(
+      Math.max(1, Date.parse(call.deadline) - Date.parse(call.askedAt)),
+      LONGEST_WAIT_MS,
+    );
     const limit = AbortSignal.any([this.#ended.signal, AbortSignal.timeout(leftMs)]);
     const result = await runCommand(command, { call, env, signal: limit });
     if (this.#ended.signal.aborted) return;
@@ -112,7 +118,7 @@ export async function sendResult(
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       if (error.code === 'function_call_answered' && round > 1) return;
-      if (error.code !== 'server_unreachable' || round === TRIES) throw error;
+      if (!AGAIN.has(error.code) || round === TRIES) throw error;
       await wait(200 * 2 ** round);
     }
   }

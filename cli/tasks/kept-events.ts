@@ -1,12 +1,9 @@
 import { serverMessage } from '#protocol/live.ts';
 import type { Client } from '../client.ts';
-import { failure } from '../failure.ts';
+import { Failure, failure } from '../failure.ts';
 import type { Follower } from './follow.ts';
 
-/** What is kept comes at once: after so long without anything that is all. */
-const QUIET_MS = 400;
-
-/** Gives the follower the events that the service still has of a task, and does not wait for later ones. */
+/** Gives the follower the events that the service still has of a task, up to its mark that these were all, and does not wait for later ones. */
 export function readKept(
   client: Client,
   task: string,
@@ -15,9 +12,7 @@ export function readKept(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = client.events();
-    let quiet: NodeJS.Timeout | undefined;
     const end = (settle: () => void): void => {
-      clearTimeout(quiet);
       signal.removeEventListener('abort', onAbort);
       socket.removeAllListeners();
       socket.on('error', () => {});
@@ -25,23 +20,22 @@ export function readKept(
       settle();
     };
     const onAbort = (): void => end(() => reject(signal.reason as Error));
-    const wait = (): void => {
-      clearTimeout(quiet);
-      quiet = setTimeout(() => end(resolve), QUIET_MS);
-    };
     signal.addEventListener('abort', onAbort, { once: true });
     socket.on('open', () => {
       socket.send(JSON.stringify({ type: 'subscribe', task, after: 0 }));
-      wait();
     });
     socket.on('message', (data) => {
       const message = serverMessage.safeParse(JSON.parse(String(data)));
       if (!message.success)
         return end(() => reject(failure('reply_invalid', { url: client.url, path: '/api/v1/events' })));
-      wait();
       if (message.data.type === 'gap') return follower.onGap();
+      if (message.data.type === 'error') {
+        const { error } = message.data;
+        return end(() => reject(new Failure({ ...error, status: 500 })));
+      }
+      if (message.data.type === 'caught_up') return end(resolve);
       if (message.data.type !== 'event' || message.data.task !== task) return;
-      follower.onEvent(message.data.event);
+      follower.onEvent(message.data.event, message.data.at);
       if (message.data.event.kind === 'ended') end(resolve);
     });
     socket.on('error', (error) =>

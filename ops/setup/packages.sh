@@ -58,6 +58,7 @@ find_missing() {
     want chromium chromium 'Chromium'
     want promtool prometheus 'promtool of Prometheus'
     want docker-registry docker-registry 'the Docker registry server'
+    want faketime faketime 'libfaketime'
   fi
 }
 

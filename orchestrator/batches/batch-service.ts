@@ -17,14 +17,17 @@ import type { NewTask } from '../store/new-task.ts';
 import type { Store } from '../store/store.ts';
 import type { TaskRow } from '../store/task-row.ts';
 import { checkTask, sealTask } from '../tasks/accept-task.ts';
+import type { Admission, QueueBounds } from '../tasks/queue-bounds.ts';
 import { shredUnused } from '../tasks/shred-unused.ts';
 import { checkLines, parseLine } from './check-lines.ts';
 import { inParallel } from './in-parallel.ts';
+import { linesHash } from './lines-hash.ts';
 import { readLines, type Line } from './read-lines.ts';
 
 interface Parts {
   readonly store: Store;
   readonly vault: Vault;
+  readonly bounds: QueueBounds;
   readonly tasks: {
     result(organisation: string, id: string): Promise<ResultReply>;
     stopTask(task: TaskRow, reason: 'cancelled'): Promise<void>;
@@ -47,7 +50,7 @@ export class BatchService {
 
   /**
    * When this returns, every line's task is committed. `request_invalid` names the wrong lines, `request_too_large` the limit; then nothing is
-   * created. With an Idempotency-Key the same body gives the same batch for 24 h, another body `idempotency_mismatch`.
+   * created; nor with `queue_full`. With an Idempotency-Key the same body gives the same batch for 24 h, another body `idempotency_mismatch`.
    */
   async create(
     organisation: string,
@@ -57,14 +60,20 @@ export class BatchService {
   ): Promise<BatchReply> {
     const { store } = this.#parts;
     const claw = await clawNamed(store.claws, organisation, clawName);
-    const { lines, hash } = await readLines(body, { bytes: LIMITS.batchBytes, lines: LIMITS.batchTasks });
-    const once = idempotencyKey === undefined ? {} : { idempotencyKey, idempotencyHash: hash };
+    const lines = await readLines(body, { bytes: LIMITS.batchBytes, lines: LIMITS.batchTasks });
+    const once =
+      idempotencyKey === undefined ? {} : { idempotencyKey, idempotencyHash: await linesHash(lines) };
     const earlier = await store.batches.ofKey({ organisation, claw: claw.id, ...once });
     if (earlier) return this.#reply(earlier);
     const now = new Date();
     await checkLines(lines, (line) => void checkTask(line, claw, now));
+    await store.assertRoom();
+    const admission = await this.#parts.bounds.assertRoom(claw, lines.length);
     const id = store.batches.newId();
-    const row = await this.#insert({ id, organisation, claw: claw.id, ...once }, claw, lines, now);
+    const batch = { id, organisation, claw: claw.id, ...once };
+    const row = await this.#insert(batch, claw, lines, { now, admission }).catch((error: unknown) => {
+      throw admission.refused(error);
+    });
     await this.#parts.poke(organisation, claw.id);
     return this.#reply(row);
   }
@@ -130,7 +139,7 @@ export class BatchService {
     batch: { id: string; organisation: string; claw: string },
     claw: ClawRow,
     lines: readonly Line[],
-    now: Date,
+    { now, admission }: { now: Date; admission: Admission },
   ): Promise<BatchRow> {
     const { store, vault } = this.#parts;
     // Ids are made before the work is spread, so that they have the order of the lines.
@@ -143,8 +152,9 @@ export class BatchService {
         const task = await sealTask(vault, of, checkTask(parsed, claw, now));
         return { ...task, batch: batch.id, ref: parsed.ref ?? null };
       });
-      const result = await store.batches.create(batch, rows);
+      const result = await store.batches.create(batch, rows, admission.most);
       created = result.created;
+      if (created) admission.accepted();
       return result.batch;
     } finally {
       if (!created) await shredUnused(store.tasks, vault, ids);

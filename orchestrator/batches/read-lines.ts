@@ -1,12 +1,4 @@
-import { createHash } from 'node:crypto';
 import { CodedError } from '#errors/coded-error.ts';
-
-export interface JsonLines {
-  /** The lines that are not blank, with their numbers from 1. */
-  readonly lines: readonly Line[];
-  /** SHA-256 of the whole body, in hex. */
-  readonly hash: string;
-}
 
 export interface Line {
   readonly number: number;
@@ -16,12 +8,11 @@ export interface Line {
 const NEWLINE = 0x0a;
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 
-/** Reads a body of JSON Lines (https://jsonlines.org), kept as bytes. `request_too_large` as soon as it has more bytes or lines than the limits. */
+/** Reads a body of JSON Lines (https://jsonlines.org), kept as bytes: the lines that are not blank, with their numbers from 1. `request_too_large` as soon as it has more bytes or lines than the limits. */
 export async function readLines(
   body: AsyncIterable<Uint8Array>,
   limits: { readonly bytes: number; readonly lines: number },
-): Promise<JsonLines> {
-  const hash = createHash('sha256');
+): Promise<Line[]> {
   const lines: Line[] = [];
   let rest: Buffer[] = [];
   let number = 0;
@@ -37,7 +28,6 @@ export async function readLines(
     const chunk = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
     total += chunk.length;
     if (total > limits.bytes) throw new CodedError('request_too_large', { limitBytes: limits.bytes });
-    hash.update(chunk);
     let from = 0;
     for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, from)) {
       rest.push(chunk.subarray(from, at));
@@ -47,7 +37,7 @@ export async function readLines(
     if (from < chunk.length) rest.push(chunk.subarray(from));
   }
   if (rest.length > 0) end();
-  return { lines, hash: hash.digest('hex') };
+  return lines;
 }
 
 const withoutBom = (bytes: Buffer, number: number): Buffer =>

@@ -1,5 +1,6 @@
 import { access, constants, stat, statfs } from 'node:fs/promises';
 import type { CageKeeper } from '../launch/cage-keeper.ts';
+import type { MachineRoom } from '../room/room.ts';
 import type { Examination } from './doctor.ts';
 
 export interface Installation {
@@ -12,6 +13,7 @@ export interface Installation {
     gateAlive(signal: AbortSignal): Promise<boolean>;
   };
   readonly keeper: Pick<CageKeeper, 'open' | 'end'>;
+  readonly room: Pick<MachineRoom, 'shortage' | 'memoryShortage' | 'intake'>;
   readonly redis: { ping(): Promise<void>; now(): Promise<Date> };
   readonly store: { ping(signal: AbortSignal): Promise<void>; now(): Promise<Date> };
 }
@@ -22,7 +24,7 @@ const DISK_LEAST_BYTES = 1024 ** 3;
 const GIB = 1024 ** 3;
 
 /** Everything that an installation needs to run a task, in the order in which it is shown. */
-export function examinations({ home, runtime, keeper, redis, store }: Installation): Examination[] {
+export function examinations({ home, runtime, keeper, room, redis, store }: Installation): Examination[] {
   return [
     {
       name: 'engine',
@@ -72,6 +74,12 @@ export function examinations({ home, runtime, keeper, redis, store }: Installati
       run: () => checkDisk(home),
     },
     {
+      name: 'room',
+      remedy:
+        'make room on the disks of home and engine, or memory; CLAWCAGE_MIN_FREE_DISK_MIB and CLAWCAGE_MIN_FREE_MEMORY_MIB say how much has to be left',
+      run: () => checkRoom(room),
+    },
+    {
       name: 'home',
       remedy: `give it to the user of the service alone: chmod 700 ${home}`,
       run: () => checkHome(home),
@@ -115,6 +123,15 @@ async function checkDisk(home: string): Promise<string> {
   const free = bavail * bsize;
   if (free < DISK_LEAST_BYTES) throw new Error(`only ${(free / GIB).toFixed(2)} GiB are free`);
   return `${(free / GIB).toFixed(1)} GiB free`;
+}
+
+/** Whether a cage could be started now. */
+async function checkRoom(room: Installation['room']): Promise<string> {
+  const short = (await room.shortage()) ?? (await room.memoryShortage());
+  if (short !== undefined) throw new Error(`too little ${short}: tasks wait`);
+  const { limit, most } = room.intake;
+  if (limit < most) throw new Error(`the engine is slow: ${limit} of ${most} cages are started at once`);
+  return `for ${most} starts at once`;
 }
 
 /** It holds the keys that everything is sealed with. */

@@ -8,6 +8,7 @@ import { FRAME_LIMIT } from '#protocol/frames.ts';
 import { answerErrors } from './errors.ts';
 import { requirePrincipal, type Authenticate } from './principal.ts';
 import { callRoutes, type CallRouteParts } from './routes/calls.ts';
+import { backupRoutes, type BackupRouteParts } from './routes/backup.ts';
 import { batchRoutes, type BatchRouteParts } from './routes/batches.ts';
 import { clawRoutes, type ClawRouteParts } from './routes/claws.ts';
 import { doctorRoutes, type DoctorRouteParts } from './routes/doctor.ts';
@@ -37,6 +38,7 @@ export interface AppParts
     EventRouteParts,
     StatusRouteParts,
     DoctorRouteParts,
+    BackupRouteParts,
     OperationRouteParts {
   readonly authenticate: Authenticate;
   readonly logger: Logger;
@@ -60,7 +62,10 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     hsts: false,
     contentSecurityPolicy: { useDefaults: true, directives: { upgradeInsecureRequests: null } },
   });
-  await app.register(websocket, { options: { maxPayload: FRAME_LIMIT, handleProtocols: chooseProtocol } });
+  await app.register(websocket, {
+    options: { maxPayload: FRAME_LIMIT, handleProtocols: chooseProtocol },
+    preClose: sendWatchersOn,
+  });
 
   operationRoutes(app, parts);
   pageRoutes(app);
@@ -80,10 +85,21 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       webhookRoutes(api, parts);
       statusRoutes(api, parts);
       doctorRoutes(api, parts);
+      backupRoutes(api, parts);
     },
     { prefix: '/api/v1' },
   );
   return app;
+}
+
+/** RFC 6455's registry: the service restarts, and who was connected may come back at once. */
+const SERVICE_RESTART = 1012;
+
+/** Watchers are told to come again: another orchestrator, or the next start, goes on with their events. */
+function sendWatchersOn(this: FastifyInstance, done: () => void): void {
+  for (const watcher of this.websocketServer.clients) watcher.close(SERVICE_RESTART, 'come again');
+  this.websocketServer.close();
+  done();
 }
 
 /** Answers the plain subprotocol: a token that came as one must not be echoed. */

@@ -1,17 +1,15 @@
 import { Readable } from 'node:stream';
-import type { ServerMessage } from '#protocol/live.ts';
+import type { ServerMessage, TaskEvent } from '#protocol/live.ts';
+import type { TaskRef } from '../events/stream-log.ts';
+import { EventFeed, type EventSource } from './event-feed.ts';
 
 interface Parts {
+  readonly events: EventSource;
+  readonly of: TaskRef;
   /** The id behind which it begins; the first that is kept where absent. */
-  readonly after: number | undefined;
-  /**
-   * Calls `listener` with what is kept behind `after` and with what comes, until the returned function is called. `undefined` where nothing is kept and nothing
-   * will come.
-   */
-  readonly subscribe: (
-    after: number | undefined,
-    listener: (message: ServerMessage) => void,
-  ) => (() => void) | undefined;
+  readonly after?: number | undefined;
+  /** Of a task that has ended. */
+  readonly lastWord?: TaskEvent | undefined;
   readonly heartbeatMs?: number;
 }
 
@@ -20,25 +18,25 @@ const UNREAD_BYTES = 512 * 1024;
 const HEARTBEAT_MS = 15_000;
 
 /**
- * The events of one task as Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html): `id`, `event` (the kind), `data` (JSON). A
- * reader that is too slow rests, and goes on behind its last id when it reads again: with what is still kept, or with `gap` where that is less. So it never slows the
- * task. Ends after `ended`.
+ * The events of one task as Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html): `id`, `event` (the kind), `data` (JSON); `caught_up`, without an
+ * id, behind what was kept. A reader that is too slow rests (see EventFeed). Ends after `ended`.
  */
 export class EventStream extends Readable {
-  readonly #parts: Parts;
+  readonly #feed: EventFeed;
   readonly #heartbeat: NodeJS.Timeout;
-  #lastId: number | undefined;
-  #unsubscribe: (() => void) | undefined;
-  #full = false;
-  #over = false;
+  #isFull = false;
 
-  constructor(parts: Parts) {
+  constructor({ heartbeatMs = HEARTBEAT_MS, ...parts }: Parts) {
     super({ highWaterMark: UNREAD_BYTES });
-    this.#parts = parts;
-    this.#lastId = parts.after;
+    this.#feed = new EventFeed({
+      after: undefined,
+      lastWord: undefined,
+      ...parts,
+      take: (message) => this.#take(message),
+    });
     this.#heartbeat = setInterval(
-      () => void (this.#full || this.#over || this.push(': still here\n\n')),
-      parts.heartbeatMs ?? HEARTBEAT_MS,
+      () => void (this.#isFull || this.#feed.isOver || this.push(': still here\n\n')),
+      heartbeatMs,
     );
     // Says at once that it is answered: a client shows its connection as open.
     this.push('retry: 2000\n\n');
@@ -46,48 +44,37 @@ export class EventStream extends Readable {
 
   /** Called when there is room. */
   override _read(): void {
-    this.#full = false;
-    if (this.#unsubscribe || this.#over) return;
-    let early = false;
-    const end = this.#parts.subscribe(this.#lastId, (message) => {
-      if (!this.#full && !this.#over) this.#take(message);
-      early = this.#full || this.#over;
-    });
-    // What was kept may have filled it before the subscription was known.
-    if (!end) this.#end();
-    else if (early) end();
-    else this.#unsubscribe = end;
+    this.#isFull = false;
+    this.#feed.resume();
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     clearInterval(this.#heartbeat);
-    this.#rest();
+    this.#feed.close();
     callback(error);
   }
 
-  #take(message: ServerMessage): void {
-    if (message.type === 'gap') this.#write('gap', message.from - 1, { from: message.from });
-    if (message.type !== 'event') return;
-    this.#write(message.event.kind, message.id, message.event);
-    if (message.event.kind === 'ended') this.#end();
+  #take(message: ServerMessage): boolean {
+    this.#isFull = !this.push(textOf(message));
+    if (message.type === 'event' && message.event.kind === 'ended') {
+      clearInterval(this.#heartbeat);
+      this.push(null);
+    }
+    return !this.#isFull;
   }
+}
 
-  #write(kind: string, id: number, data: object): void {
-    this.#lastId = id;
-    if (this.push(`id: ${id}\nevent: ${kind}\ndata: ${JSON.stringify(data)}\n\n`)) return;
-    this.#full = true;
-    this.#rest();
-  }
-
-  #end(): void {
-    this.#over = true;
-    clearInterval(this.#heartbeat);
-    this.#rest();
-    this.push(null);
-  }
-
-  #rest(): void {
-    this.#unsubscribe?.();
-    this.#unsubscribe = undefined;
+function textOf(message: ServerMessage): string {
+  switch (message.type) {
+    case 'event': {
+      const { id, at, event } = message;
+      return `id: ${id}\nevent: ${event.kind}\ndata: ${JSON.stringify({ ...event, at })}\n\n`;
+    }
+    case 'gap':
+      return `id: ${message.from - 1}\nevent: gap\ndata: ${JSON.stringify({ from: message.from })}\n\n`;
+    case 'caught_up':
+      return 'event: caught_up\ndata: {}\n\n';
+    default:
+      return '';
   }
 }

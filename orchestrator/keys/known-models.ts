@@ -1,3 +1,5 @@
+import { steadyNow } from '../steady-clock.ts';
+
 interface Known {
   readonly models: readonly string[];
   readonly askedAt: Date;
@@ -11,7 +13,7 @@ export class KnownModels {
   readonly #asking = new Map<string, Promise<Known>>();
   readonly #nowMs: () => number;
 
-  constructor(nowMs: () => number = Date.now) {
+  constructor(nowMs: () => number = steadyNow) {
     this.#nowMs = nowMs;
   }
 

@@ -3,6 +3,8 @@ export interface Attempt {
   readonly organisation: string;
   readonly task: string;
   readonly epoch: number;
+  /** Of the attempt and its cage's controller: see fenceOf. */
+  readonly fence: number;
   readonly claw: string;
   readonly key: string;
 }

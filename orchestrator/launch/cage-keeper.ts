@@ -1,8 +1,8 @@
 import { randomFillSync } from 'node:crypto';
-import { CodedError } from '#errors/coded-error.ts';
+import { CodedError, toCodedError } from '#errors/coded-error.ts';
 import type { Bootstrap } from '#protocol/bootstrap.ts';
 import type { FromCage } from '#protocol/link-messages.ts';
-import { LINK_SECRET_BYTES } from '#protocol/link-tls.ts';
+import { LINK_PULSE, LINK_SECRET_BYTES, linkPulse, type LinkPulse } from '#protocol/link-tls.ts';
 import { DEFAULT_RESOURCES, type Runtime } from '#runtime/runtime.ts';
 import { offHeap, Secret } from '#secret/secret.ts';
 import type { Vault } from '#vault/vault.ts';
@@ -10,7 +10,10 @@ import type { CapabilityIssuer } from '../link/capabilities.ts';
 import { dialLink } from '../link/dial-link.ts';
 import type { Log } from '../log.ts';
 import type { ClawRow } from '../store/claws-store.ts';
+import type { Lease } from '../lease/lease.ts';
 import type { CageRow, CagesStore } from '../store/cages-store.ts';
+import type { PlacesStore } from '../store/places-store.ts';
+import type { Room } from '../room/room.ts';
 import { LiveCage } from './live-cage.ts';
 import { resourcesOf } from './resources-of.ts';
 
@@ -23,14 +26,20 @@ export interface CageOwner {
 interface Parts {
   readonly runtime: Runtime;
   readonly cages: CagesStore;
+  readonly places: PlacesStore;
+  readonly lease: Pick<Lease, 'id' | 'confirm'>;
   readonly vault: Vault;
   readonly capabilities: CapabilityIssuer;
   /** Of a cage whose Claw names none. */
   readonly image: string;
   readonly orphanMs: number;
+  readonly pulseMs: number;
   readonly maxCages: number;
+  readonly room: Pick<Room, 'timed'>;
   /** Somebody found no place, and now there is one. */
   readonly onPlace: (organisation: string) => void;
+  /** A cage's link is over for good: another holds it (`link_superseded`), or the two cannot speak. */
+  readonly onLinkLost: (organisation: string, cageId: string, reason: CodedError) => void;
   readonly log: Log;
 }
 
@@ -52,20 +61,42 @@ const REPEATABLE = new Set<FromCage['type']>([
 /** How long a cage may take from its creation to its first word. */
 const HELLO_MS = 30_000;
 
-/** Opens cages, takes over those of an earlier start, ends them; the only maker of links. */
+/** How long a warm cage, its meter with it, may take to say that it is there: a cold start takes less than twice that. */
+const ANSWERS_MS = 1_000;
+
+/** A cage that is about to have a row. */
+export interface PreparedCage extends Disposable {
+  readonly id: string;
+  readonly linkSecret: Secret;
+  readonly linkSecretRecord: Buffer;
+}
+
+type Making = { readonly claw?: ClawRow | undefined; readonly signal?: AbortSignal | undefined };
+
+/**
+ * Opens cages, takes over those of another orchestrator, ends them; the only maker of links. What somebody else holds is left alone: every end begins with a
+ * compare-and-set on the cage's holder, and nothing is done to a container before that.
+ */
 export class CageKeeper {
   readonly #parts: Parts;
   readonly #live = new Map<string, LiveCage>();
-  #opening = 0;
-  #held = 0;
+  /** Cages whose first word is waited for. */
+  readonly #opening = new Map<string, AbortController>();
+  #generation = new AbortController();
   #wanted = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
   }
 
-  get full(): boolean {
-    return this.#live.size + this.#opening + this.#held >= this.#parts.maxCages;
+  /** The name under which cages are held now. */
+  get holder(): string {
+    return this.#parts.lease.id;
+  }
+
+  /** That there may be at once, of all orchestrators. */
+  get maxCages(): number {
+    return this.#parts.maxCages;
   }
 
   /** Whether a task waits for a place: the next is not for a spare. */
@@ -73,106 +104,150 @@ export class CageKeeper {
     return this.#wanted;
   }
 
-  /** Keeps a place for a cage that is about to be opened; `undefined` where there is none. To be given back just before `open`; a second time is fine. */
-  hold(): (() => void) | undefined {
-    this.#wanted ||= this.full;
-    if (this.full) return undefined;
-    this.#held++;
-    let held = true;
-    return () => {
-      if (held) this.#held--;
-      held = false;
-    };
+  /** A task has found no place: it is told when one is free. */
+  want(): void {
+    this.#wanted = true;
   }
 
   live(cageId: string): LiveCage | undefined {
     return this.#live.get(cageId);
   }
 
+  /** All whose link is up. */
+  all(): LiveCage[] {
+    return [...this.#live.values()];
+  }
+
+  /** Whether this process is opening it, or has its link. */
+  has(cageId: string): boolean {
+    return this.#live.has(cageId) || this.#opening.has(cageId);
+  }
+
+  /** Names a cage and makes its link's secret: to be disposed of once the cage is up. */
+  async prepare(organisation: string): Promise<PreparedCage> {
+    const { cages, vault } = this.#parts;
+    const id = cages.newId();
+    const linkSecret = new Secret(randomFillSync(offHeap(LINK_SECRET_BYTES)));
+    const linkSecretRecord = await vault.sealLink({ organisation, cage: id }, linkSecret);
+    return { id, linkSecret, linkSecretRecord, [Symbol.dispose]: () => linkSecret.wipe() };
+  }
+
   /**
-   * A new cage whose link is up and whose proof holds, of the Claw's image and resources; without a Claw of ours. Errors: those of the runtime,
-   * `cage_start_failed`, `cage_unproven` (with the checks that failed); where it fails nothing is left behind.
+   * A new cage of ours whose link is up and whose proof holds, without a Claw or for an attempt that has its epoch; it waits for no place. Errors: as `start`.
    */
   async open(
     owner: CageOwner,
     purpose: 'task' | 'verify',
-    { claw, signal }: { claw?: ClawRow; signal?: AbortSignal } = {},
+    { attempt, ...making }: Making & { attempt?: { readonly task: string; readonly taskEpoch: number } } = {},
   ): Promise<LiveCage> {
-    const { cages, vault, runtime } = this.#parts;
-    this.#opening++;
-    const cageId = cages.newId();
-    try {
-      using linkSecret = new Secret(randomFillSync(offHeap(LINK_SECRET_BYTES)));
-      const linkSecretRecord = await vault.sealLink(
-        { organisation: owner.organisation, cage: cageId },
-        linkSecret,
-      );
-      await cages.insert({
-        id: cageId,
-        organisation: owner.organisation,
-        claw: owner.claw,
-        purpose,
-        linkSecretRecord,
+    using prepared = await this.prepare(owner.organisation);
+    const { id, linkSecretRecord } = prepared;
+    return await this.#whileOpening(id, async () => {
+      const row = { id, linkSecretRecord, purpose, holder: this.holder, ...owner, ...attempt };
+      return this.#make(await this.#parts.cages.insert(row), prepared, making);
+    });
+  }
+
+  /** A spare of the Claw, where it wants one and there is a place; `undefined` otherwise. Errors: as `start`. */
+  async spare(claw: ClawRow, perClaw: number): Promise<LiveCage | undefined> {
+    const { places, maxCages } = this.#parts;
+    using prepared = await this.prepare(claw.organisation);
+    return await this.#whileOpening(prepared.id, async () => {
+      const { id, linkSecretRecord } = prepared;
+      const row = await places.takeForSpare(claw, {
+        holder: this.holder,
+        maxCages,
+        perClaw,
+        prepared: { id, linkSecretRecord },
       });
-      const image = await this.#imageOf(claw, signal);
-      const resources = claw ? resourcesOf(claw.resources) : DEFAULT_RESOURCES;
-      const bootstrap = this.#bootstrap(cageId, owner, linkSecret);
-      await runtime.create({ cageId, image, resources }, bootstrap, signal);
-      bootstrap.fill(0);
-      const madeFor = claw?.updatedAt ?? new Date();
-      return await this.#connect({ cageId, owner, linkSecret, lastSeq: 0, madeFor }, signal);
-    } catch (error) {
-      await this.end(owner.organisation, cageId);
-      throw error;
-    } finally {
-      this.#opening--;
-    }
+      return row && this.#make(row, prepared, { claw });
+    });
   }
 
-  /** Takes over a cage that an earlier start, or another orchestrator, opened. */
+  /**
+   * Makes the cage of a row that was inserted: its link is up and its proof holds. Errors: those of the runtime, `cage_start_failed`, `cage_unproven` (with the checks
+   * that failed), and what the signal aborts with: where it fails nothing is left behind. `lease_lost`: it is another's to end.
+   */
+  async start(row: CageRow, prepared: PreparedCage, making: Making): Promise<LiveCage> {
+    return this.#whileOpening(row.id, () => this.#make(row, prepared, making));
+  }
+
+  /** The link of a cage that was made before, for a holder that took its newest epoch just now. */
+  async connect(row: CageRow, signal?: AbortSignal): Promise<LiveCage> {
+    const { organisation, id } = row;
+    using linkSecret = await this.#parts.vault.openLink({ organisation, cage: id }, row.linkSecretRecord);
+    return await this.#whileOpening(id, () => this.#dial(row, linkSecret, row.createdAt, signal));
+  }
+
+  /** A warm cage that a task has just got, whoever held it before. Errors: those of the link; `cage_not_found`; `warden_unresponsive`
+   * where it hangs, or its meter does. */
+  async claimed(row: CageRow, signal?: AbortSignal): Promise<LiveCage> {
+    const live = this.#live.get(row.id);
+    if (live?.epoch !== row.epoch) return this.adopt(row, signal);
+    if (!(await live.answers(ANSWERS_MS))) throw new CodedError('warden_unresponsive', { cage: row.id });
+    return live;
+  }
+
+  /** Takes over a cage that nobody holds any more, or this process without a link. `cage_not_found` where another was faster. */
   async adopt(row: CageRow, signal?: AbortSignal): Promise<LiveCage> {
-    const owner = { organisation: row.organisation, claw: row.claw };
-    using linkSecret = await this.#parts.vault.openLink(
-      { organisation: row.organisation, cage: row.id },
-      row.linkSecretRecord,
-    );
-    const { id: cageId, lastSeq, createdAt: madeFor } = row;
-    return await this.#connect({ cageId, owner, linkSecret, lastSeq, madeFor }, signal);
+    const taken = await this.#parts.cages.takeOver(row, this.holder);
+    if (!taken) throw new CodedError('cage_not_found', { cage: row.id });
+    return this.connect(taken, signal);
   }
 
-  /** Ends and forgets a cage, a second time too: true where it is surely gone. What the engine cannot do now the reconciler does later. */
+  /**
+   * Ends and forgets a cage, a second time too: true where it is surely gone. One that another orchestrator holds is let go of instead. What the engine cannot do
+   * now the reconciler does later.
+   */
   async end(organisation: string, cageId: string): Promise<boolean> {
     const { cages, runtime, log } = this.#parts;
-    const live = this.#live.get(cageId);
-    this.#live.delete(cageId);
     try {
-      await cages.setState(organisation, cageId, 'ending');
+      const isOurs = await cages.end(organisation, cageId, this.holder);
+      const live = this.#live.get(cageId);
+      this.#live.delete(cageId);
       await live?.release();
+      if (!isOurs && (await cages.byId(organisation, cageId))) return false;
       await runtime.destroy(cageId);
       await cages.delete(organisation, cageId);
       this.#placeFree(organisation);
       return true;
     } catch (error) {
-      log.warn(
-        { cage: cageId, code: error instanceof CodedError ? error.code : 'internal' },
-        'a cage could not be ended yet',
-      );
+      log.warn({ cage: cageId, code: toCodedError(error).code }, 'a cage could not be ended yet');
       return false;
     }
   }
 
-  /** Ends a cage that waits for a task; false where a task has it meanwhile. */
+  /** Ends a cage that waits for a task, whoever holds it; false where a task has it meanwhile. */
   async retire(organisation: string, cageId: string): Promise<boolean> {
-    if (!(await this.#parts.cages.retire(organisation, cageId))) return false;
+    if (!(await this.#parts.cages.retire(organisation, cageId, this.holder))) return false;
     await this.end(organisation, cageId);
     return true;
   }
 
-  /** Lets go of every link; the cages run on. */
+  /** The container of a cage that is being opened has ended: nobody waits for its word. False where it is not being opened here. */
+  died(cageId: string, reason: CodedError): boolean {
+    const opening = this.#opening.get(cageId);
+    opening?.abort(reason);
+    return opening !== undefined;
+  }
+
+  /** Lets go of the links of cages that others hold now, or that are gone. */
+  async keepOnly(cageIds: ReadonlySet<string>): Promise<void> {
+    const others = [...this.#live.keys()].filter((id) => !cageIds.has(id) && !this.#opening.has(id));
+    await Promise.allSettled(others.map((id) => this.#letGo(id)));
+  }
+
+  /** Lets go of every link, and of what is being opened; the cages run on. */
   async release(): Promise<void> {
-    const held = [...this.#live.values()];
-    this.#live.clear();
-    await Promise.allSettled(held.map((cage) => cage.release()));
+    this.#generation.abort(new CodedError('lease_lost'));
+    this.#generation = new AbortController();
+    await Promise.allSettled([...this.#live.keys()].map((id) => this.#letGo(id)));
+  }
+
+  async #letGo(cageId: string): Promise<void> {
+    const live = this.#live.get(cageId);
+    this.#live.delete(cageId);
+    await live?.release();
   }
 
   async #imageOf(claw: ClawRow | undefined, signal?: AbortSignal): Promise<string> {
@@ -186,40 +261,90 @@ export class CageKeeper {
     this.#parts.onPlace(organisation);
   }
 
-  async #connect(
-    {
-      cageId,
-      owner,
-      linkSecret,
-      lastSeq,
-      madeFor,
-    }: { cageId: string; owner: CageOwner; linkSecret: Secret; lastSeq: number; madeFor: Date },
+  async #whileOpening<T>(cageId: string, work: () => Promise<T>): Promise<T> {
+    const opening = new AbortController();
+    this.#opening.set(cageId, opening);
+    try {
+      return await work();
+    } finally {
+      this.#opening.delete(cageId);
+    }
+  }
+
+  async #make(row: CageRow, { linkSecret }: PreparedCage, { claw, signal }: Making): Promise<LiveCage> {
+    const { runtime, lease, room } = this.#parts;
+    const { id: cageId, organisation } = row;
+    const limit = this.#limit(cageId, signal);
+    try {
+      const image = await this.#imageOf(claw, limit);
+      const resources = claw ? resourcesOf(claw.resources) : DEFAULT_RESOURCES;
+      const bootstrap = this.#bootstrap(cageId, row, linkSecret);
+      await lease.confirm(row.holder!);
+      await room.timed(() => runtime.create({ cageId, image, resources }, bootstrap, limit));
+      bootstrap.fill(0);
+      await this.#mustBeOurs(row);
+      return await this.#dial(row, linkSecret, claw?.updatedAt ?? new Date(), limit);
+    } catch (thrown) {
+      const error = toCodedError(limit.aborted ? limit.reason : thrown);
+      if (error.code !== 'lease_lost') await this.end(organisation, cageId);
+      throw error;
+    }
+  }
+
+  /** Creating may take long: where the row is another's by now, or gone, so is the container's right to be. */
+  async #mustBeOurs({ organisation, id, holder, epoch }: CageRow): Promise<void> {
+    const { cages, runtime } = this.#parts;
+    const now = await cages.byId(organisation, id);
+    if (now?.holder === holder && now?.epoch === epoch && now.state !== 'ending') return;
+    if (now === undefined) await runtime.destroy(id);
+    throw new CodedError('lease_lost', { cage: id });
+  }
+
+  /** Ends at the caller's signal, when everything is let go of, and when the container is known to have ended. */
+  #limit(cageId: string, signal?: AbortSignal): AbortSignal {
+    const opening = this.#opening.get(cageId)?.signal;
+    return AbortSignal.any([this.#generation.signal, signal, opening].filter((each) => each !== undefined));
+  }
+
+  async #dial(
+    { id: cageId, organisation, claw, epoch, lastSeq }: CageRow,
+    linkSecret: Secret,
+    madeFor: Date,
     signal?: AbortSignal,
   ): Promise<LiveCage> {
-    const { cages, capabilities, runtime } = this.#parts;
-    const epoch = await cages.takeEpoch(owner.organisation, cageId);
-    if (epoch === undefined) throw new CodedError('cage_not_found');
+    const { cages, capabilities, runtime, pulseMs } = this.#parts;
     const cage = new LiveCage(cageId, epoch, madeFor);
-    const limit = AbortSignal.any([AbortSignal.timeout(HELLO_MS), ...(signal ? [signal] : [])]);
+    const stop = this.#limit(cageId, signal);
     const link = await dialLink({
       gate: runtime.gate().controller,
-      capability: () =>
-        capabilities.controller({ cage: cageId, organisation: owner.organisation, claw: owner.claw ?? '' }),
+      capability: () => capabilities.controller({ cage: cageId, organisation, claw: claw ?? '' }),
       linkSecret,
       cageId,
       epoch,
       lastSeq,
+      pulse: patientPulse(pulseMs),
       onMessage: async (message, seq) => {
-        await cage.receive(message);
-        if (!REPEATABLE.has(message.type)) await cages.setLastSeq(owner.organisation, cageId, epoch, seq);
+        await cage.receive(message, seq);
+        if (!REPEATABLE.has(message.type)) await cages.setLastSeq(organisation, cageId, epoch, seq);
         cage.dealtWith();
       },
-      signal: limit,
+      signal: AbortSignal.any([AbortSignal.timeout(HELLO_MS), stop]),
+    }).catch((error: unknown) => {
+      throw stop.aborted ? stop.reason : error;
     });
     cage.attach(link);
+    const before = this.#live.get(cageId);
     this.#live.set(cageId, cage);
+    void before?.release();
+    void link.closed.then((reason) => reason && this.#closed(organisation, cage, reason));
     refuseUnproven(cage);
     return cage;
+  }
+
+  #closed(organisation: string, cage: LiveCage, reason: CodedError): void {
+    if (this.#live.get(cage.cageId) !== cage) return;
+    this.#live.delete(cage.cageId);
+    this.#parts.onLinkLost(organisation, cage.cageId, reason);
   }
 
   #bootstrap(cageId: string, owner: CageOwner, linkSecret: Secret): Buffer {
@@ -234,9 +359,16 @@ export class CageKeeper {
       }),
       gate: this.#parts.runtime.gate().cage,
       orphanMs: this.#parts.orphanMs,
+      pulseMs: this.#parts.pulseMs,
     };
     return Buffer.from(JSON.stringify(message));
   }
+}
+
+/** A cage that was adopted may have a pulse of its own: its link is not dropped for that. Who is stuck is the StuckWatch's to find. */
+function patientPulse(pulseMs: number): LinkPulse {
+  const { silenceMs } = linkPulse(pulseMs);
+  return { pulseMs, silenceMs: Math.max(silenceMs, LINK_PULSE.silenceMs) };
 }
 
 /** No key is handed to a cage that could not prove that the agent cannot read it. */

@@ -5,7 +5,7 @@ import type { Caps } from '#limits/caps.ts';
 import type { Limiter } from '../limiter/limiter.ts';
 import type { CallRef } from '../limiter/permit-request.ts';
 import type { Log } from '../log.ts';
-import type { LedgerStore } from '../store/ledger-store.ts';
+import type { LedgerEntry } from '../store/ledger-store.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Attempt } from './attempt.ts';
 
@@ -16,7 +16,8 @@ type Sent = Extract<FromCage, { type: 'sent' }>;
 interface Parts {
   readonly attempt: Attempt;
   readonly limiter: Limiter;
-  readonly ledger: LedgerStore;
+  /** Where counts are recorded; may be later where the database is away. */
+  readonly ledger: { record(entry: LedgerEntry): Promise<unknown> };
   readonly telemetry: Telemetry;
   readonly log: Log;
   /** The caps in force now: a change takes effect for the next permit. */
@@ -126,6 +127,7 @@ export class CallDesk {
       const granted = await limiter.permit(
         {
           ...this.#ref(request.callId),
+          fence: attempt.fence,
           claw: attempt.claw,
           tokens: request.tokens,
           levels: [{ level: 'claw', id: attempt.claw, ...caps }],

@@ -7,7 +7,8 @@ import type { TaskEvent } from '#protocol/live.ts';
 interface Parts {
   /** Resolves when the cage has taken the message; rejects where the link is let go before. */
   readonly deliver: (message: ToCage) => Promise<void>;
-  readonly publish: (event: TaskEvent) => void;
+  /** Resolves when every orchestrator can show it; a second time for the same call tells nobody anything. */
+  readonly publish: (event: TaskEvent) => Promise<void>;
   /** Says beside the task's state that it waits for a caller's answer, or no longer. */
   readonly onWaiting: (waiting: boolean) => void;
 }
@@ -33,7 +34,7 @@ export class FunctionDesk {
   }
 
   /** `link_message_unknown` for more than a sound cage asks at once: what waits is held in memory. */
-  ask(message: Extract<FromCage, { type: 'function_call' }>): void {
+  async ask(message: Extract<FromCage, { type: 'function_call' }>): Promise<void> {
     const { callId: id, taskId: task, name, waitMs } = message;
     if (this.#waiting.has(id) || this.#over.has(id)) return;
     if (this.#waiting.size >= WAITING_LIMIT)
@@ -48,13 +49,13 @@ export class FunctionDesk {
       deadline: new Date(now + waitMs).toISOString(),
     };
     this.#waiting.set(id, call);
-    this.#parts.publish({ kind: 'function_call', call });
     this.#parts.onWaiting(true);
+    await this.#parts.publish({ kind: 'function_call', call });
   }
 
   /** Nobody answered in time, or the agent has ended. */
-  over(callId: string): void {
-    this.#end(callId, false);
+  async over(callId: string): Promise<void> {
+    await this.#end(callId, false);
   }
 
   /** Those that are not answered, oldest first. */
@@ -82,14 +83,16 @@ export class FunctionDesk {
     }
     // The cage had given it up before the answer reached it.
     if (this.#over.has(callId)) throw new CodedError('function_call_answered', { call: callId });
-    this.#end(callId, ok);
+    // The cage has it: who answered waits for nothing more.
+    this.#end(callId, ok).catch(() => undefined);
   }
 
-  #end(callId: string, ok: boolean): void {
-    this.#over.add(callId);
+  async #end(callId: string, ok: boolean): Promise<void> {
     this.#answering.delete(callId);
-    if (!this.#waiting.delete(callId)) return;
-    this.#parts.publish({ kind: 'function_result', call: callId, ok });
-    if (this.#waiting.size === 0) this.#parts.onWaiting(false);
+    if (this.#over.has(callId)) return;
+    this.#over.add(callId);
+    if (this.#waiting.delete(callId) && this.#waiting.size === 0) this.#parts.onWaiting(false);
+    // Also of a call that was told to an earlier controller only.
+    await this.#parts.publish({ kind: 'function_result', call: callId, ok });
   }
 }

@@ -3,6 +3,7 @@ import type { Vault } from '#vault/vault.ts';
 import { CodedError } from '#errors/coded-error.ts';
 import { answerForm, taskFunction } from '#protocol/api.ts';
 import type { TaskInputMessage } from '#protocol/link-messages.ts';
+import { readDocument } from '#protocol/read-document.ts';
 import type { TaskRow, TasksStore } from '../store/tasks-store.ts';
 import type { LiveCage } from './live-cage.ts';
 
@@ -31,7 +32,7 @@ export async function sealInput(
   return vault.sealContent({ organisation, task, kind: 'input' }, Buffer.from(JSON.stringify(content)));
 }
 
-/** Throws `vault_shredded` where its time was over. */
+/** Throws `vault_shredded` where its time was over; `release_newer`. */
 export async function openInput(
   vault: Vault,
   tasks: TasksStore,
@@ -40,7 +41,7 @@ export async function openInput(
   const record = await tasks.sealedInput(organisation, id);
   if (!record) throw new CodedError('vault_shredded');
   using bytes = await vault.openContent({ organisation, task: id, kind: 'input' }, record);
-  return input.parse(JSON.parse(bytes.expose().toString('utf8')));
+  return readDocument(input, JSON.parse(bytes.expose().toString('utf8')), { task: id });
 }
 
 /** What the agent is told of it; files and images go before it, piece by piece. */

@@ -23,27 +23,27 @@ const READY_MS = 20_000;
  */
 export class KeptCages {
   readonly #parts: Parts;
-  readonly #emptying = new Map<string, number>();
+  readonly #emptying = new Set<string>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
   }
 
-  /** How many of the Claw's cages will be there again in a moment. */
-  emptying(claw: string): number {
-    return this.#emptying.get(claw) ?? 0;
+  /** Whether it will be there again in a moment. */
+  isEmptying(cageId: string): boolean {
+    return this.#emptying.has(cageId);
   }
 
   /** After the result of its task, while that is handled: kept where it may be, else ended. Never rejects. */
   async keepOrEnd(organisation: string, claw: string, cage: LiveCage): Promise<void> {
     const { keeper, log } = this.#parts;
-    this.#count(claw, 1);
+    this.#emptying.add(cage.cageId);
     const kept = await this.#keep(organisation, claw, cage).catch((error: unknown) => {
       log.warn({ cage: cage.cageId, code: toCodedError(error).code }, 'a cage could not be kept');
       return false;
     });
     if (!kept) await keeper.end(organisation, cage.cageId);
-    this.#count(claw, -1);
+    this.#emptying.delete(cage.cageId);
   }
 
   async #keep(organisation: string, claw: string, cage: LiveCage): Promise<boolean> {
@@ -52,7 +52,8 @@ export class KeptCages {
     const mayKeep = () => this.#mayKeep(organisation, claw, cage);
     if (!(await mayKeep())) return false;
     await this.#empty(cage, acknowledged);
-    if (!(await mayKeep()) || !(await store.cages.keep(organisation, cage.cageId))) return false;
+    if (!(await mayKeep()) || !(await store.cages.keep(organisation, cage.cageId, keeper.holder)))
+      return false;
     // Who changed, stopped or deleted the Claw in this very moment did not find the cage among the warm ones.
     if (!(await mayKeep())) await keeper.retire(organisation, cage.cageId);
     return true;
@@ -64,8 +65,9 @@ export class KeptCages {
     const { store, keeper } = this.#parts;
     for (const row of await store.cages.warmOf(claw.organisation, claw.id)) {
       const live = keeper.live(row.id);
-      const idleMs = live ? performance.now() - live.readySinceMs : Infinity;
-      if (idleMs >= claw.idleMs) await keeper.retire(claw.organisation, row.id);
+      // Those of another are its to end; one of ours without a link is ended, or taken over, elsewhere.
+      if (live && performance.now() - live.readySinceMs >= claw.idleMs)
+        await keeper.retire(claw.organisation, row.id);
     }
   }
 
@@ -92,11 +94,5 @@ export class KeptCages {
     const { meterPublicKey, proof } = await answered.promise.finally(() => clearTimeout(late));
     if (!proof.ok) throw new CodedError('cage_unproven');
     cage.renew({ meterPublicKey, proof });
-  }
-
-  #count(claw: string, change: number): void {
-    const count = this.emptying(claw) + change;
-    if (count > 0) this.#emptying.set(claw, count);
-    else this.#emptying.delete(claw);
   }
 }

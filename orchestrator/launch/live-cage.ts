@@ -3,6 +3,8 @@ import type { FromCage, HelloMessage, ToCage } from '#protocol/link-messages.ts'
 /** What a LiveCage needs of the link: see orchestrator/link. */
 export interface CageConnection {
   readonly hello: HelloMessage;
+  /** By `performance.now()`: when something of the cage was last heard. */
+  readonly heardMs: number;
   send(message: ToCage): void;
   /** Resolves when the cage has handled all that was sent until now. */
   acknowledged(): Promise<void>;
@@ -11,7 +13,8 @@ export interface CageConnection {
   close(): Promise<void>;
 }
 
-export type CageHandler = (message: FromCage) => Promise<void>;
+/** `seq` is the cage's number of the message: the same where it comes again. */
+export type CageHandler = (message: FromCage, seq: number) => Promise<void>;
 
 /**
  * A cage whose link is up. Messages wait, in order and unacknowledged, until somebody handles them; the handler can be replaced, since a
@@ -30,6 +33,8 @@ export class LiveCage {
   #hasHandler = false;
   #renewed: Pick<HelloMessage, 'meterPublicKey' | 'proof'> | undefined;
   #quiet = Promise.withResolvers<void>();
+  #pings = 0;
+  readonly #asked = new Map<number, () => void>();
 
   constructor(cageId: string, epoch: number, madeFor: Date) {
     this.cageId = cageId;
@@ -45,6 +50,33 @@ export class LiveCage {
     return { ...this.#connected().hello, ...this.#renewed };
   }
 
+  /** See `CageConnection`. */
+  get heardMs(): number {
+    return this.#connected().heardMs;
+  }
+
+  /** Asks for a sign of life. */
+  ping(): void {
+    try {
+      this.send({ type: 'ping', id: ++this.#pings });
+    } catch {
+      // The link is closed, or full: nothing will be heard then.
+    }
+  }
+
+  /** Whether it can take a task now: warden and meter answer in time. */
+  async answers(withinMs: number): Promise<boolean> {
+    const late = Promise.withResolvers<false>();
+    const timer = setTimeout(() => late.resolve(false), withinMs);
+    const id = this.#pings + 1;
+    const answered = new Promise<true>((resolve) => this.#asked.set(id, () => resolve(true)));
+    this.ping();
+    return Promise.race([answered, late.promise]).finally(() => {
+      clearTimeout(timer);
+      this.#asked.delete(id);
+    });
+  }
+
   /** It was emptied after a task, and has a new meter. */
   renew(ready: Pick<HelloMessage, 'meterPublicKey' | 'proof'>): void {
     this.#renewed = ready;
@@ -57,9 +89,10 @@ export class LiveCage {
     this.#handler.resolve(handler);
   }
 
-  async receive(message: FromCage): Promise<void> {
+  async receive(message: FromCage, seq: number): Promise<void> {
+    if (message.type === 'pong') return this.#asked.get(message.id)?.();
     const handler = await this.#handler.promise;
-    await handler(message);
+    await handler(message, seq);
   }
 
   /** The message at hand is dealt with, and will be acknowledged at once. */

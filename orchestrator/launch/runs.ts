@@ -1,7 +1,12 @@
 import { CodedError, toCodedError, type ErrorBody } from '#errors/coded-error.ts';
 import type { TaskView, UsageView } from '#protocol/api.ts';
+import type { TaskEvent } from '#protocol/live.ts';
 import type { Vault } from '#vault/vault.ts';
 import type { EventHub } from '../events/event-hub.ts';
+import { afterAttempt } from '../events/fence.ts';
+import type { By } from '../events/unwritten.ts';
+import { fenceOf } from '#task/fence.ts';
+import type { LedgerEntry } from '../store/ledger-store.ts';
 import type { Limiter } from '../limiter/limiter.ts';
 import type { Log } from '../log.ts';
 import type { ClawRow } from '../store/claws-store.ts';
@@ -13,6 +18,7 @@ import type { CageKeeper } from './cage-keeper.ts';
 import { CallDesk } from './call-desk.ts';
 import { capsOf } from './caps-of.ts';
 import { splitWords } from './error-words.ts';
+import { LaterWrites } from './later-writes.ts';
 import { remembered } from './remembered.ts';
 import { FileDesk } from './file-desk.ts';
 import { FunctionDesk } from './function-desk.ts';
@@ -51,9 +57,16 @@ interface Subject {
 export class Runs {
   readonly #parts: Parts;
   readonly #runs = new Map<string, TaskRun>();
+  readonly #later: LaterWrites;
+  /** A call does not wait for a database that is away. */
+  readonly #ledger = {
+    record: (entry: LedgerEntry, at = new Date()) =>
+      this.#later.write(() => this.#parts.store.ledger.record(entry, at)),
+  };
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#later = new LaterWrites({ log: parts.log });
   }
 
   get(task: string): TaskRun | undefined {
@@ -74,7 +87,11 @@ export class Runs {
   }): Promise<TaskRun | undefined> {
     const run = this.listen({ task, claw, cage, deadlineMs });
     const now = await this.#parts.store.tasks.byId(task.organisation, task.id);
-    if (now?.state === 'starting' && now.epoch === task.epoch && !now.cancelRequested) return run;
+    if (now && !isStillOf(now, task)) {
+      this.drop(task.id, task.epoch);
+      throw new CodedError('lease_lost');
+    }
+    if (now?.state === 'starting' && !now.cancelRequested) return run;
     await run.end({ state: 'cancelled', error: new CodedError('task_cancelled').toBody() });
     return undefined;
   }
@@ -93,30 +110,37 @@ export class Runs {
   }): TaskRun {
     const { store, vault, limiter, telemetry, log, events } = this.#parts;
     const { organisation, id, epoch } = task;
-    const attempt = { organisation, task: id, epoch, claw: claw.id, key: claw.key };
+    const fence = fenceOf(epoch, cage.epoch);
+    const say = (event: TaskEvent, once: By['once']): Promise<void> =>
+      events.publish({ organisation, task: id }, event, { fence, ...(once && { once }) });
+    const attempt = { organisation, task: id, epoch, fence, claw: claw.id, key: claw.key };
     const reasons = new WaitingReasons((reason) => this.setWaiting(task, reason));
     const run = new TaskRun({
       attempt,
       cage,
       reasons,
+      cancelGraceMs: claw.cancelGraceMs,
       desk: new CallDesk({
         attempt,
         limiter,
         telemetry,
         log,
-        ledger: store.ledger,
-        caps: remembered(async () => capsOf((await store.claws.byId(organisation, claw.id)) ?? claw)),
+        ledger: this.#ledger,
+        caps: remembered(
+          async () => capsOf((await store.claws.byId(organisation, claw.id)) ?? claw),
+          capsOf(claw),
+        ),
         onWaiting: (waiting) => reasons.set('permit', waiting),
       }),
       functions: new FunctionDesk({
         deliver: (message) => cage.deliver(message),
-        publish: (event) => events.publish(id, event),
+        publish: (event) => say(event, { field: `${event.kind} ${callOf(event)}` }),
         onWaiting: (waiting) => reasons.set("a function's result", waiting),
       }),
       files: new FileDesk({ attempt, vault, files: store.taskFiles }),
       onStarted: () => this.#started(task),
-      onEvent: (event) => events.publish(id, event),
-      onActed: () => store.tasks.markActed(organisation, id, epoch),
+      onEvent: (event, number) => say(event, { field: `cage ${epoch}`, number }),
+      onActed: () => this.#later.write(() => store.tasks.markActed(task)),
       onEnded: (outcome, reported) => this.#ended({ task, claw, cage }, outcome, reported),
     });
     this.#runs.set(id, run);
@@ -138,14 +162,25 @@ export class Runs {
    */
   async fail(subject: Subject, error: CodedError, reached: Reached): Promise<void> {
     const { task, claw } = subject;
-    const again = await this.#parts.retries.next(task, error.toBody(), reached);
+    const { retries } = this.#parts;
+    await this.#later.flush();
+    const again = reached.neverBegan
+      ? await retries.handBack(task)
+      : await retries.next(task, error.toBody(), reached);
+    // An end is written first: who came after a crash between the two would not see any more that the attempt may have acted (test/unit/model).
+    if (!again) await this.finish(subject, { state: 'failed', error: error.toBody() });
     for (const cage of await this.#parts.store.cages.ofTask(task.organisation, task.id)) {
       const gone = await this.#parts.keeper.end(task.organisation, cage.id);
       if (!gone && again) throw new CodedError('runtime_unavailable', { cage: cage.id });
     }
     if (again) await this.#goBack(subject, error.toBody(), again);
-    else await this.finish(subject, { state: 'failed', error: error.toBody() });
     this.#parts.onFree(task.organisation, claw.id);
+  }
+
+  /** Another has the cage: its attempt goes on there. */
+  letGo(cageId: string): void {
+    const run = this.ofCage(cageId);
+    if (run) this.drop(run.attempt.task, run.attempt.epoch);
   }
 
   /** Ends a task that waits; its place in the queue is free. */
@@ -159,19 +194,23 @@ export class Runs {
     this.#parts.onFree(task.organisation, task.claw);
   }
 
-  /** Writes the final state once, with its sealed answer, and tells the watchers; a task that has ended already is left as it is. */
-  async finish({ task, claw }: Subject, outcome: Outcome): Promise<void> {
+  /**
+   * Writes the final state once, with its sealed answer, and tells the watchers; a task that has ended already is left as it is. `lease_lost` where another has the attempt: what the
+   * cage said of its end must not be acknowledged then.
+   */
+  async finish({ task, claw }: Subject, given: Outcome): Promise<void> {
     const { store, limiter, telemetry, log } = this.#parts;
+    const outcome = await this.#orCancelled(task, given);
     const { error, content } = keptOf(outcome);
     const sealedResult = content === undefined ? undefined : await this.#seal(task, content);
-    const ended = await store.tasks.finish(task.organisation, task.id, task.epoch, outcome.state, {
+    const ended = await store.tasks.finish(task, outcome.state, {
       ...(error && { error }),
       ...(sealedResult && {
         sealedResult,
         resultExpiresAt: new Date(Date.now() + this.#parts.resultUnfetchedMs),
       }),
     });
-    if (!ended) return;
+    if (!ended) return this.#mustHold(task);
     await this.#forgetContent(task, sealedResult !== undefined).catch((error: unknown) =>
       log.warn({ task: task.id, code: toCodedError(error).code }, 'not shredded yet'),
     );
@@ -180,7 +219,7 @@ export class Runs {
       { task: task.id, epoch: task.epoch, state: outcome.state, code: outcome.error?.code },
       'task ended',
     );
-    this.#parts.events.publish(task.id, {
+    this.#say(ended, afterAttempt(ended.epoch), {
       kind: 'ended',
       task: { ...(await this.#view(ended)), ...(outcome.error && { error: outcome.error }) },
       usage: await this.#usage(ended),
@@ -189,9 +228,18 @@ export class Runs {
     this.#parts.onFinal(ended);
   }
 
+  /** What fails while it is to be cancelled, often because it is, was cancelled. */
+  async #orCancelled({ organisation, id }: TaskRow, outcome: Outcome): Promise<Outcome> {
+    if (outcome.state !== 'failed') return outcome;
+    const now = await this.#parts.store.tasks.byId(organisation, id);
+    return now?.cancelRequested
+      ? { state: 'cancelled', error: new CodedError('task_cancelled').toBody() }
+      : outcome;
+  }
+
   async setWaiting(task: TaskRow, reason: string | null): Promise<void> {
     try {
-      await this.#parts.store.tasks.setWaiting(task.organisation, task.id, reason);
+      await this.#parts.store.tasks.setWaiting(task, reason);
       await this.announce(task.organisation, task.id);
     } catch (error) {
       this.#parts.log.warn(
@@ -201,10 +249,24 @@ export class Runs {
     }
   }
 
-  /** Tells the watchers the task's present state. */
+  /** Tells the watchers the task's present state; its end is told by whoever wrote it. */
   async announce(organisation: string, id: string): Promise<void> {
     const task = await this.#parts.store.tasks.byId(organisation, id);
-    if (task) this.#parts.events.publish(id, { kind: 'state', task: await this.#view(task) });
+    if (task?.endedAt !== null) return;
+    const attempt = this.#runs.get(id)?.attempt;
+    const ours = attempt?.epoch === task.epoch ? attempt.fence : fenceOf(task.epoch, 0);
+    const fence = task.state === 'queued' ? afterAttempt(task.epoch) : ours;
+    this.#say(task, fence, { kind: 'state', task: await this.#view(task) });
+  }
+
+  /** Nothing waits for it; what another has taken over is told by that one. */
+  #say({ organisation, id }: TaskRow, fence: number, event: TaskEvent): void {
+    this.#parts.events.publish({ organisation, task: id }, event, { fence }).catch(() => undefined);
+  }
+
+  /** At the end of the process: what the database has not taken yet. */
+  lastWrites(): Promise<void> {
+    return this.#later.close();
   }
 
   /** Lets go of all: their cages run on. */
@@ -221,9 +283,16 @@ export class Runs {
     return [...this.#runs.values()];
   }
 
+  /** `lease_lost` where the attempt goes on under another holder. */
+  async #mustHold(task: TaskRow): Promise<void> {
+    const now = await this.#parts.store.tasks.byId(task.organisation, task.id);
+    if (now && now.endedAt === null && now.epoch === task.epoch && now.holder !== task.holder)
+      throw new CodedError('lease_lost');
+  }
+
   async #started(task: TaskRow): Promise<void> {
     const { store } = this.#parts;
-    const changed = await store.tasks.transition(task.organisation, task.id, task.epoch, 'running', {
+    const changed = await store.tasks.transition(task, 'running', {
       startedAt: new Date(),
     });
     if (changed) await this.announce(task.organisation, task.id);
@@ -237,6 +306,8 @@ export class Runs {
     const { task, claw, cage } = subject;
     const { retries, keeper, kept, onFree } = this.#parts;
     const { organisation } = task;
+    // Whether it acted decides about another attempt, and its counts are told with its end.
+    await this.#later.flush();
     const again =
       outcome.state === 'failed' && outcome.error
         ? await retries.next(task, outcome.error, { handedOver: true })
@@ -244,10 +315,11 @@ export class Runs {
     if (again && outcome.error) {
       // The next attempt waits until this cage is surely gone; where that cannot be told now, the reconciler goes on from here.
       if (await keeper.end(organisation, cage.cageId)) await this.#goBack(subject, outcome.error, again);
+      else await this.#mustHold(task);
       this.drop(task.id, task.epoch);
       return onFree(organisation, claw.id);
     }
-    await this.finish(subject, missedDeadline(task, outcome));
+    await this.finish(subject, withPhase(task, outcome));
     this.drop(task.id, task.epoch);
     // Not awaited: the message that ended the task is acknowledged first.
     if (reported && claw.reuse === 'claw') {
@@ -291,6 +363,9 @@ export class Runs {
   }
 }
 
+const isStillOf = (now: TaskRow, task: TaskRow): boolean =>
+  now.epoch === task.epoch && now.holder === task.holder;
+
 /** What a row holds of the end, and what is sealed beside it: the answer, or the words of a failure. */
 function keptOf({ answer, error, reported }: Outcome): { error?: ErrorBody; content?: string } {
   if (!error || !reported)
@@ -299,11 +374,20 @@ function keptOf({ answer, error, reported }: Outcome): { error?: ErrorBody; cont
   return { error: bare, ...(words && { content: JSON.stringify(words) }) };
 }
 
-/** Of a task that ran out of time it is told which one: its own, or that of its deadline. */
-function missedDeadline(task: TaskRow, outcome: Outcome): Outcome {
-  const { deadline } = task;
-  if (outcome.state !== 'timed_out' || !deadline || deadline.getTime() - DEADLINE_SLACK_MS > Date.now())
-    return outcome;
-  const error = new CodedError('task_timed_out', { deadline: deadline.toISOString() });
-  return { ...outcome, error: error.toBody() };
+/** Of a task that ran out of time it is told which one: its own, or that of its deadline; and in which phase. */
+function withPhase(task: TaskRow, outcome: Outcome): Outcome {
+  const { deadline, timeoutMs } = task;
+  if (outcome.state !== 'timed_out' || outcome.error?.details?.phase !== undefined) return outcome;
+  const missed = deadline !== null && deadline.getTime() - DEADLINE_SLACK_MS <= Date.now();
+  const error = new CodedError('task_timed_out', {
+    phase: 'running',
+    ...(missed ? { deadline: deadline.toISOString() } : { limitMs: timeoutMs }),
+  });
+  return { state: outcome.state, error: error.toBody() };
+}
+
+/** Of a call of a function, told again by every cage that is taken over. */
+function callOf(event: TaskEvent): string {
+  if (event.kind === 'function_call') return event.call.id;
+  return event.kind === 'function_result' ? event.call : '';
 }

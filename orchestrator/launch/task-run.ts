@@ -23,21 +23,26 @@ interface Parts {
   readonly functions: FunctionDesk;
   readonly files: FileDesk;
   readonly reasons: WaitingReasons;
+  /** How long the agent of a cancelled task has to end by itself. */
+  readonly cancelGraceMs: number;
   /** The agent's process runs. */
   readonly onStarted: () => Promise<void>;
-  readonly onEvent: (event: Extract<FromCage, { type: 'event' }>['event']) => void;
+  /** Resolves when it may be acknowledged; `seq` is the cage's number of it. */
+  readonly onEvent: (event: Extract<FromCage, { type: 'event' }>['event'], seq: number) => Promise<void>;
   /** Once: the agent had a model's answer, or called a tool. */
   readonly onActed: () => Promise<void>;
   /** Called once, before the cage's last message is acknowledged; `reported` where the cage itself said that its task is over. */
   readonly onEnded: (outcome: Outcome, reported: boolean) => Promise<void>;
 }
 
-/** How long the agent has to end by itself, and how long after that the cage has to say so. */
-const GRACE_MS = 1000;
-const BACKSTOP_MS = 1600;
+/** How long a cage has to say that its agent has ended, after the time that the agent itself was given. */
+const BACKSTOP_MS = 600;
+/** How long an agent whose time is over has to end by itself. */
+const TIMED_OUT_GRACE_MS = 1000;
 /** How long what a cage said before its end may take to be dealt with. */
 const HEARD_MS = 2000;
 /** Of an error that a cage reports: several times what ours says. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const DETAILS_LIMIT_BYTES = 16 * 1024;
 
 /** Listens to one attempt in its cage until its end; whichever of result, cancel and loss comes first decides. */
@@ -47,6 +52,8 @@ export class TaskRun {
   readonly functions: FunctionDesk;
   readonly #parts: Parts;
   #acted = false;
+  readonly #begun = Promise.withResolvers<void>();
+  #stopped: { readonly state: 'cancelled' | 'timed_out'; readonly error: ErrorBody } | undefined;
   #deadline: NodeJS.Timeout | undefined;
   #backstop: NodeJS.Timeout | undefined;
   #ended: Promise<void> | undefined;
@@ -60,28 +67,39 @@ export class TaskRun {
 
   /** Begins to listen; before `start` is sent, and again after an adoption. */
   listen(deadlineMs: number): void {
-    this.cage.handle((message) => this.#receive(message));
+    this.cage.handle((message, seq) => this.#receive(message, seq));
     // The cage keeps the deadline itself; this is for one that does not.
-    this.#deadline = setTimeout(() => this.stop('timed_out'), deadlineMs + BACKSTOP_MS);
+    const lateMs = TIMED_OUT_GRACE_MS + BACKSTOP_MS;
+    this.#deadline = setTimeout(
+      () => this.stop('timed_out'),
+      Math.min(deadlineMs + lateMs, LONGEST_TIMER_MS),
+    );
+  }
+
+  /** Resolves when the agent's process runs, or nobody listens any more. */
+  get begun(): Promise<void> {
+    return this.#begun.promise;
   }
 
   send(message: ToCage): void {
     this.cage.send(message);
   }
 
-  /** Ends the attempt within two seconds, whatever the cage does. */
-  stop(reason: 'cancelled' | 'timed_out', details?: Record<string, unknown>): void {
+  /** Ends the attempt, whatever the cage does, 600 ms after the time that its agent has to end by itself. */
+  stop(reason: 'cancelled' | 'timed_out', details?: Readonly<Record<string, unknown>>): void {
     if (this.#ended || this.#backstop) return;
+    const graceMs = reason === 'cancelled' ? this.#parts.cancelGraceMs : TIMED_OUT_GRACE_MS;
     const error = new CodedError(
       reason === 'cancelled' ? 'task_cancelled' : 'task_timed_out',
       details,
     ).toBody();
+    this.#stopped = { state: reason, error };
     try {
-      this.cage.send({ type: 'cancel', reason, graceMs: GRACE_MS });
+      this.cage.send({ type: 'cancel', reason, graceMs });
     } catch {
       // The link is down: the backstop ends the cage.
     }
-    this.#backstop = setTimeout(() => this.#endSurely({ state: reason, error }), BACKSTOP_MS);
+    this.#backstop = setTimeout(() => this.#endSurely({ state: reason, error }), graceMs + BACKSTOP_MS);
   }
 
   /** The cage is gone. What it said before is heard first: whether its agent acted decides whether there is another attempt. */
@@ -106,13 +124,16 @@ export class TaskRun {
 
   /** Where the store cannot take the outcome now, again until it can. */
   #endSurely(outcome: Outcome): void {
-    this.end(outcome).catch(() => {
+    this.end(outcome).catch((error: unknown) => {
+      // Another has the attempt: it is told by its own link.
+      if (toCodedError(error).code === 'lease_lost') return;
       this.#backstop = setTimeout(() => this.#endSurely(outcome), BACKSTOP_MS);
     });
   }
 
   /** Lets go without an outcome: the cage runs on for the next orchestrator. */
   release(): void {
+    this.#begun.resolve();
     clearTimeout(this.#deadline);
     clearTimeout(this.#backstop);
     void this.#parts.reasons.close();
@@ -142,16 +163,17 @@ export class TaskRun {
     }
   }
 
-  async #receive(message: FromCage): Promise<void> {
+  async #receive(message: FromCage, seq: number): Promise<void> {
     const { attempt, desk, functions, files } = this.#parts;
     if ('epoch' in message && message.epoch !== attempt.epoch) return;
     if ('taskId' in message && message.taskId !== attempt.task) return;
     if (mayHaveActed(message)) await this.#markActed();
     switch (message.type) {
       case 'started':
+        this.#begun.resolve();
         return this.#parts.onStarted();
       case 'event':
-        return this.#parts.onEvent(message.event);
+        return this.#parts.onEvent(message.event, seq);
       case 'permit_request':
         return desk.permit(message, (answer) => this.cage.send(answer));
       case 'permit_abandoned':
@@ -167,7 +189,8 @@ export class TaskRun {
       case 'output_file':
         return this.#withinLimits(() => files.take(message));
       case 'result':
-        return this.end(outcomeOf(message), true);
+        // Why it was stopped is known here; the cage only knows that it was.
+        return this.end(this.#stopped?.state === message.state ? this.#stopped : outcomeOf(message), true);
       case 'ready':
       case 'pong':
       case 'key_verified':

@@ -1,14 +1,16 @@
 import type { Log } from '../log.ts';
 import type { CagesStore } from '../store/cages-store.ts';
 import type { ClawRow, ClawsStore } from '../store/claws-store.ts';
+import type { Room } from '../room/room.ts';
 import type { CageKeeper, CageOwner } from './cage-keeper.ts';
-import type { LiveCage } from './live-cage.ts';
+import { resourcesOf } from './resources-of.ts';
 import { toCodedError } from '#errors/coded-error.ts';
 
 interface Parts {
   readonly keeper: CageKeeper;
   readonly cages: CagesStore;
   readonly claws: ClawsStore;
+  readonly room: Pick<Room, 'enter'>;
   /** Spares a deployed Claw keeps: 0 or 1. */
   readonly perClaw: number;
   readonly log: Log;
@@ -22,16 +24,6 @@ export class WarmSpares {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-  }
-
-  /** The Claw's spare, taken for the task: nobody else gets it. `undefined` where there is none that lives. */
-  async claim(owner: CageOwner & { claw: string }, task: string): Promise<LiveCage | undefined> {
-    const { cages, keeper } = this.#parts;
-    const row = await cages.claimWarm(owner.organisation, owner.claw, task);
-    if (!row) return undefined;
-    const live = keeper.live(row.id);
-    if (!live) await keeper.end(owner.organisation, row.id);
-    return live;
   }
 
   /** Makes the spare that is missing; waits for it. Safe to call at any time. Throws what opening throws. */
@@ -78,12 +70,19 @@ export class WarmSpares {
   async #make(owner: CageOwner & { claw: string }): Promise<void> {
     const { cages, claws, keeper } = this.#parts;
     const claw = await claws.byId(owner.organisation, owner.claw);
-    if (claw?.state !== 'deployed' || keeper.full || keeper.wanted || !(await this.#wants(claw))) return;
-    const cage = await keeper.open(owner, 'task', { claw });
-    await cages.setState(owner.organisation, cage.cageId, 'warm');
+    if (claw?.state !== 'deployed' || keeper.wanted || !(await this.#wants(claw))) return;
+    const leave = await this.#parts.room.enter(resourcesOf(claw.resources).memoryBytes);
+    if (typeof leave === 'string') return;
+    const cage = await keeper.spare(claw, this.#parts.perClaw).finally(leave);
+    if (!cage) return;
+    if (!(await cages.ready(owner.organisation, cage.cageId, keeper.holder)))
+      return void (await keeper.end(owner.organisation, cage.cageId));
+    // Who changed, stopped or deleted the Claw meanwhile did not find it among the warm ones.
+    const now = await claws.byId(owner.organisation, owner.claw);
+    if (now?.state !== 'deployed' || now.updatedAt > cage.madeFor)
+      await keeper.retire(owner.organisation, cage.cageId);
   }
-
-  /** A Claw that keeps its cages needs a spare only where it has none at all. */
+  /** A first look, without a lock: see PlacesStore.takeForSpare. */
   async #wants({ organisation, id, reuse }: ClawRow): Promise<boolean> {
     const { cages, perClaw } = this.#parts;
     const present =

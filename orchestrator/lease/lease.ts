@@ -6,6 +6,8 @@ import type { OrchestratorRow, OrchestratorsStore } from '../store/orchestrators
 interface Parts {
   readonly orchestrators: OrchestratorsStore;
   readonly self: Pick<OrchestratorRow, 'machine' | 'pid' | 'version'>;
+  /** Taken before a row bears the name, and kept for as long as this process acts under it: see ProcessLocks. */
+  readonly lock?: (id: string) => Disposable;
   /** How long a silence ends it. */
   readonly leaseMs: number;
   /** Whether the process behind a row of this very machine is surely gone: it then need not be waited for. */
@@ -35,21 +37,19 @@ export class Lease {
   readonly #parts: Parts;
   readonly #closing = new AbortController();
   readonly #seen = new Map<string, Seen>();
-  #id: string;
-  #heldUntilMs: number;
+  #id = '';
+  #heldUntilMs = -Infinity;
+  #lock: Disposable | undefined;
   #beating: Promise<void> = Promise.resolve();
 
-  private constructor(parts: Parts, id: string, heldUntilMs: number) {
+  private constructor(parts: Parts) {
     this.#parts = parts;
-    this.#id = id;
-    this.#heldUntilMs = heldUntilMs;
   }
 
   /** Registers and begins to beat. */
   static async take(parts: Parts): Promise<Lease> {
-    const beganMs = performance.now();
-    const { id } = await parts.orchestrators.register(parts.self);
-    const lease = new Lease(parts, id, beganMs + parts.leaseMs);
+    const lease = new Lease(parts);
+    await lease.#register();
     lease.#beating = lease.#beat();
     return lease;
   }
@@ -68,10 +68,13 @@ export class Lease {
     if (!this.isHeld) throw new CodedError('lease_lost');
   }
 
-  /** As `assert`, by asking the database: before a key is sealed, or a container made. Throws `lease_lost`, `store_unavailable`. */
-  async confirm(): Promise<void> {
-    const id = this.#id;
-    if (!(await this.#renew(id)) || id !== this.#id) throw new CodedError('lease_lost');
+  /**
+   * As `assert`, by asking the database: before a key is sealed, or a container made. `holder` is the name under which what is done was begun; under another one it is
+   * not this process' any more. Throws `lease_lost`, `store_unavailable`.
+   */
+  async confirm(holder: string): Promise<void> {
+    if (holder !== this.#id || !(await this.#renew(holder)) || holder !== this.#id)
+      throw new CodedError('lease_lost');
   }
 
   /** Declares those gone that were silent for too long; called in every beat, and at a start before anything is taken over. */
@@ -100,6 +103,24 @@ export class Lease {
     await this.#beating;
     this.#heldUntilMs = -Infinity;
     await this.#parts.orchestrators.leave(this.#id).catch(() => undefined);
+    this.#lock?.[Symbol.dispose]();
+  }
+
+  async #register(): Promise<void> {
+    const { orchestrators, self, leaseMs, lock } = this.#parts;
+    const beganMs = performance.now();
+    const id = orchestrators.newId();
+    const taken = lock?.(id);
+    try {
+      await orchestrators.register({ ...self, id });
+    } catch (error) {
+      taken?.[Symbol.dispose]();
+      throw error;
+    }
+    this.#lock?.[Symbol.dispose]();
+    this.#lock = taken;
+    this.#id = id;
+    this.#heldUntilMs = beganMs + leaseMs;
   }
 
   async #beat(): Promise<void> {
@@ -112,6 +133,8 @@ export class Lease {
         if (await this.#renew(this.#id)) await this.watchOthers();
         else await this.#lost();
       } catch (error) {
+        // While the database was away nobody could beat: what was silent then is counted anew.
+        this.#seen.clear();
         log.warn({ code: toCodedError(error).code }, 'the lease could not be renewed yet');
       }
     }
@@ -124,14 +147,13 @@ export class Lease {
     return true;
   }
 
+  /** Where the database cannot be asked for a new name now, the next beat finds the old one gone again. */
   async #lost(): Promise<void> {
-    const { orchestrators, self, leaseMs, onLost, log } = this.#parts;
+    const { onLost, log } = this.#parts;
     this.#heldUntilMs = -Infinity;
     log.warn({ orchestrator: this.#id }, 'another orchestrator has taken over: letting go of everything');
     await onLost();
-    const beganMs = performance.now();
-    this.#id = (await orchestrators.register(self)).id;
-    this.#heldUntilMs = beganMs + leaseMs;
+    await this.#register();
     log.info({ orchestrator: this.#id }, 'a new lease');
   }
 }

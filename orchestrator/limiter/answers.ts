@@ -6,7 +6,7 @@ export type PermitAnswer =
   | { readonly kind: 'granted'; readonly sendWithinMs: number }
   | { readonly kind: 'wait'; readonly denial: Denial; readonly isHead: boolean }
   | { readonly kind: 'closed'; readonly retryAfterMs: number }
-  | { readonly kind: 'away' };
+  | { readonly kind: 'away'; readonly reason?: string };
 
 /** What the limiter puts in order by itself before it asks again. */
 type Unprepared = { readonly kind: 'unmarked' } | { readonly kind: 'unfenced' };

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { CodedError } from '#errors/coded-error.ts';
 import { LARGEST_CAP } from '#limits/caps.ts';
 import { ENTRY_MS, LONGEST_LIFE_MS, SEND_WITHIN_MS } from '#limits/window.ts';
+import { troubleOf } from '../redis/trouble.ts';
 import { readAnswer, type PermitAnswer } from './answers.ts';
 import { LimiterConnection } from './connection.ts';
 import { Keys, refName } from './keys.ts';
@@ -60,8 +61,8 @@ export class Limiter {
   readonly #connection: LimiterConnection;
   readonly #opening: Opening;
   readonly #waiters = new Waiters();
-  /** The epochs that were fenced here, to fence them again when Redis has lost them. */
-  readonly #epochs = new Map<string, number>();
+  /** What was fenced here, to fence it again when Redis has lost it. */
+  readonly #fences = new Map<string, number>();
   readonly #closing = new AbortController();
 
   /** `redis` is only the pattern for connections of its own; it stays the caller's. */
@@ -157,20 +158,20 @@ export class Limiter {
   }
 
   /**
-   * From now on only this attempt of the task gets permits. To be called by whoever starts or takes over an attempt.
-   * Errors: `epoch_superseded` where a newer one has been fenced, `limiter_unavailable`.
+   * From now on only this attempt of the task gets permits, and only through the controller of its cage that has this fence (see fenceOf). To be called by whoever starts
+   * or takes over an attempt. Errors: `epoch_superseded` where a newer one has been fenced, `limiter_unavailable`.
    */
-  async fence(organisation: string, task: string, epoch: number): Promise<void> {
+  async fence(organisation: string, task: string, fence: number): Promise<void> {
     const key = this.#keys.fence(organisation, task);
-    const newest = await this.#run('fence', [key], [epoch, this.#options.recordMs]);
-    if (Number(newest) > epoch) throw new CodedError('epoch_superseded');
-    this.#epochs.set(key, epoch);
+    const newest = await this.#run('fence', [key], [fence, this.#options.recordMs]);
+    if (Number(newest) > fence) throw new CodedError('epoch_superseded');
+    this.#fences.set(key, fence);
   }
 
   /** The task is over: none of its attempts gets a permit any more. Never rejects. */
   async forget(organisation: string, task: string): Promise<void> {
     const key = this.#keys.fence(organisation, task);
-    this.#epochs.delete(key);
+    this.#fences.delete(key);
     try {
       await this.#connection.use().del(key);
     } catch (error) {
@@ -197,7 +198,7 @@ export class Limiter {
     try {
       await this.#connection.use().ping();
     } catch (error) {
-      throw new CodedError('limiter_unavailable', undefined, { cause: error });
+      throw unavailable(error);
     }
   }
 
@@ -220,7 +221,8 @@ export class Limiter {
       return { kind: 'away' };
     } catch (error) {
       if (error instanceof CodedError && error.code !== 'limiter_unavailable') throw error;
-      return { kind: 'away' };
+      const reason = error instanceof CodedError ? error.details?.reason : undefined;
+      return { kind: 'away', ...(typeof reason === 'string' && { reason }) };
     }
   }
 
@@ -235,7 +237,7 @@ export class Limiter {
       ...levels.flatMap((level) => this.#keys.books(organisation, level.level, level.id)),
     ];
     const caps = levels.flatMap((level) => [level.requestsPerMinute ?? '', level.tokensPerMinute ?? '']);
-    const call = [refName(request), request.epoch, request.tokens, request.requests ?? 1];
+    const call = [refName(request), request.fence, request.tokens, request.requests ?? 1];
     return this.#run('permit', keys, [
       ...call,
       leaseMs,
@@ -253,10 +255,10 @@ export class Limiter {
   }
 
   /** Redis does not know the fence: it is put back by who set it, and nobody else gets by. */
-  async #fenceAgain({ organisation, task, epoch }: CallRef): Promise<void> {
-    if (this.#epochs.get(this.#keys.fence(organisation, task)) !== epoch)
+  async #fenceAgain({ organisation, task, fence }: PermitRequest): Promise<void> {
+    if (this.#fences.get(this.#keys.fence(organisation, task)) !== fence)
       throw new CodedError('epoch_superseded');
-    await this.fence(organisation, task, epoch);
+    await this.fence(organisation, task, fence);
   }
 
   #pauseMs(answer: PermitAnswer): number {
@@ -312,7 +314,7 @@ export class Limiter {
       return await this.#scripts.run(redis, script, keys, args);
     } catch (error) {
       this.#onError(error as Error);
-      throw new CodedError('limiter_unavailable', undefined, { cause: error });
+      throw unavailable(error);
     }
   }
 }
@@ -324,13 +326,21 @@ function refusal(answer: Exclude<PermitAnswer, { kind: 'granted' }>): CodedError
       'closed after a loss of Redis, until every call that it may have forgotten counts no longer';
     return new CodedError('limiter_unavailable', { reason, retryAfterMs: answer.retryAfterMs });
   }
-  return new CodedError('limiter_unavailable');
+  return answer.kind === 'away' && answer.reason !== undefined
+    ? new CodedError('limiter_unavailable', { reason: answer.reason })
+    : new CodedError('limiter_unavailable');
 }
 
-function checkAmounts({ tokens, requests = 1, levels, epoch, deadlineMs }: PermitRequest): void {
+function unavailable(cause: unknown): CodedError {
+  const reason = troubleOf(cause);
+  return new CodedError('limiter_unavailable', reason === undefined ? undefined : { reason }, { cause });
+}
+
+function checkAmounts({ tokens, requests = 1, levels, epoch, fence, deadlineMs }: PermitRequest): void {
   const whole = (value: number): boolean => Number.isSafeInteger(value) && value >= 0 && value <= LARGEST_CAP;
   const wrong = Object.entries({ tokens, requests, epoch }).find(([, value]) => !whole(value))?.[0];
   if (wrong !== undefined) throw new CodedError('request_invalid', { field: wrong });
+  if (!Number.isSafeInteger(fence) || fence < 0) throw new CodedError('request_invalid', { field: 'fence' });
   if (levels.length === 0) throw new CodedError('request_invalid', { field: 'levels' });
   if (Number.isNaN(deadlineMs)) throw new CodedError('request_invalid', { field: 'deadlineMs' });
 }

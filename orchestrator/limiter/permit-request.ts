@@ -15,6 +15,8 @@ export interface CallRef {
 }
 
 export interface PermitRequest extends CallRef {
+  /** Of the attempt and its cage's controller: see fenceOf. */
+  readonly fence: number;
   /** Calls of one Claw wait in one line. */
   readonly claw: string;
   /** Upper bound of what the call may take, input and output. */

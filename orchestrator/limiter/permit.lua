@@ -1,13 +1,13 @@
 -- One permit: all levels grant it, or none does.
 --
 -- KEYS  1 marker  2 fence  3 call  4 queue  5 leases  6 tickets; then log and sum of each level
--- ARGV  1 name of the call  2 epoch  3 tokens  4 requests  5 lease of its place in the queue in ms (0: it does not wait)
+-- ARGV  1 name of the call  2 fence of who asks  3 tokens  4 requests  5 lease of its place in the queue in ms (0: it does not wait)
 --       6 longest time until sending  7 life of an entry after its sending  8 life of the call's record  9 channel;
 --       then for each level its cap of requests and its cap of tokens ('' = none)
 -- Answers: granted <ms left for sending> | wait <level> <limit> <ms until room> <place, 0 = head> | never <level> <limit>
 --       superseded | unfenced | unmarked | closed <ms>
 local marker, fence, call, queue, leases, tickets = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local ref, epoch, tokens, requests = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local ref, mine, tokens, requests = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local lease, send_within, entry, keep, channel = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8], ARGV[9]
 
 local function read_levels()
@@ -80,8 +80,8 @@ end
 local closed_until = redis.call('GET', marker)
 if not closed_until then return { 'unmarked' } end
 local newest = tonumber(redis.call('GET', fence) or nil)
-if not newest or newest < epoch then return { 'unfenced' } end
-if newest > epoch then
+if not newest or newest < mine then return { 'unfenced' } end
+if newest > mine then
   leave_queue(queue, leases, ref, channel)
   return { 'superseded' }
 end

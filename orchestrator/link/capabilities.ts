@@ -18,8 +18,13 @@ const LINK_LIFE_MS = 7 * DAY_MS;
 const CONTROLLER_LIFE_MS = 10 * MINUTE_MS;
 /** What a task may take beyond its own time: the start before it, the grace after it. */
 const SLACK_MS = 5 * MINUTE_MS;
+/**
+ * The gate compares the expiry with a clock that may be set by an hour, or be another machine's. What bounds a tunnel is the time that it may live; and once its cage is gone nobody has
+ * the capability.
+ */
+const CLOCK_SLACK_MS = 120 * MINUTE_MS;
 
-/** Signs what lets a cage or a controller through the gate of this installation. */
+/** Signs what lets a cage or a controller through the gate of this installation. Every time is meant with two hours of slack between the clocks. */
 export class CapabilityIssuer {
   readonly #install: string;
   readonly #privateKey: KeyObject;
@@ -66,7 +71,7 @@ export class CapabilityIssuer {
     lifeMs: number,
     tunnelMs: number,
   ): string {
-    const expires = Math.ceil((this.#nowMs() + lifeMs) / 1000);
+    const expires = Math.ceil((this.#nowMs() + lifeMs + CLOCK_SLACK_MS) / 1000);
     const { cage, organisation, claw } = subject;
     const claims = {
       version: 1,

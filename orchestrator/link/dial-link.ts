@@ -6,6 +6,7 @@ import { ControllerSession } from '#protocol/link-controller.ts';
 import type { LinkConnection } from '#protocol/link-connection.ts';
 import type { FromCage, HelloMessage, ToCage } from '#protocol/link-messages.ts';
 import { LINK_PULSE, type LinkPulse } from '#protocol/link-tls.ts';
+import type { VersionRange } from '#protocol/link-versions.ts';
 import type { Secret } from '#secret/secret.ts';
 import { attachToLink } from './attach.ts';
 import { secureLink } from './secure.ts';
@@ -33,11 +34,14 @@ export interface DialOptions {
   /** Ends the wait for the first hello; later on `close` ends the link. */
   readonly signal?: AbortSignal | undefined;
   readonly pulse?: LinkPulse | undefined;
+  readonly protocol?: VersionRange | undefined;
 }
 
 export interface Link {
-  /** What the cage said of itself at the newest connection. */
+  /** What the cage said of itself at the newest connection; its `version` is the one that is spoken. */
   readonly hello: HelloMessage;
+  /** By `performance.now()`: when something of the cage was last heard, or it was kept from being heard because too much of it waits here. */
+  readonly heardMs: number;
   /**
    * Numbered, kept until the cage has handled it, and sent again after a reconnect. Errors: `link_backlog`, `link_frame_too_large`,
    * `link_closed`.
@@ -79,6 +83,7 @@ class DialledLink implements Link {
   readonly #closed = Promise.withResolvers<CodedError | undefined>();
   readonly #ready = Promise.withResolvers<void>();
   #hello: HelloMessage | undefined;
+  #heardMs = performance.now();
   #reason: CodedError | undefined;
   #met: CodedError | undefined;
   #backoffMs = FIRST_BACKOFF_MS;
@@ -95,6 +100,7 @@ class DialledLink implements Link {
       onMessage: options.onMessage,
       onHandlerFailed: (error) => (this.#met = toCodedError(error)),
       onFatal: (error) => this.#refused(error),
+      protocol: options.protocol,
     });
     this.#ready.promise.catch(() => undefined);
     this.#running = this.#run();
@@ -103,6 +109,10 @@ class DialledLink implements Link {
   get hello(): HelloMessage {
     if (this.#hello === undefined) throw new CodedError('link_closed');
     return this.#hello;
+  }
+
+  get heardMs(): number {
+    return this.#heardMs;
   }
 
   get closed(): Promise<CodedError | undefined> {
@@ -209,13 +219,13 @@ class DialledLink implements Link {
       const pulse = setInterval(() => {
         if (this.#session.session.connection === connection) this.#session.session.keepAlive();
         // Nothing is heard of a stream that is not read.
-        if (tls.isPaused()) heardMs = performance.now();
+        if (tls.isPaused()) this.#heardMs = heardMs = performance.now();
         if (performance.now() - heardMs > this.#pulse.silenceMs) tls.destroy();
       }, this.#pulse.pulseMs);
       const abort = (): void => connection.close();
       signal.addEventListener('abort', abort, { once: true });
       tls.on('data', (chunk: Buffer) => {
-        heardMs = performance.now();
+        this.#heardMs = heardMs = performance.now();
         connection.receive(chunk);
       });
       tls.once('end', () => tls.destroy());

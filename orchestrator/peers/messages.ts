@@ -19,6 +19,8 @@ export const peerQuestion = z.discriminatedUnion('kind', [
     /** The caller's answer, sealed under the task's key; base64. */
     sealed: z.string(),
   }),
+  /** Answered with the calls that wait, sealed under the task's key; base64. */
+  z.strictObject({ kind: z.literal('function_calls'), organisation: z.string(), task: z.string() }),
 ]);
 export type PeerQuestion = z.infer<typeof peerQuestion>;
 
@@ -26,8 +28,8 @@ export type PeerQuestion = z.infer<typeof peerQuestion>;
 export interface Peers {
   tell(news: PeerNews): Promise<void>;
   onNews(listener: (news: PeerNews) => void): void;
-  /** Errors: those that the other answers with; `peer_silent` where nothing comes in time. */
-  ask(orchestrator: string, question: PeerQuestion): Promise<void>;
+  /** What the other answers. Errors: those that it answers with; `peer_silent` where nothing comes in time. */
+  ask(orchestrator: string, question: PeerQuestion): Promise<string | undefined>;
   /** Answers what others ask of this orchestrator; what it throws is their answer. */
-  onQuestion(answer: (question: PeerQuestion) => Promise<void>): void;
+  onQuestion(answer: (question: PeerQuestion) => Promise<string | undefined>): void;
 }

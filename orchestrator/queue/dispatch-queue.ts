@@ -15,8 +15,12 @@ interface Options {
   readonly connect: () => ConnectionOptions;
   /** Keeps two installations on one Redis apart. */
   readonly install: string;
+  /** For how long a job is a worker's without a word from it; then another gets it. */
+  readonly lockMs?: number;
   readonly log: Log;
 }
+
+const LOCK_MS = 30_000;
 
 const NAME = 'dispatch';
 
@@ -41,15 +45,16 @@ export class DispatchQueue {
     );
   }
 
-  /** Idempotent by task and epoch. */
+  /** Idempotent by task and epoch; a job that waits for a later time, by a clock that may have been set back since, waits no longer where its time has come. */
   async add(dispatch: Dispatch, delayMs = 0): Promise<void> {
-    await this.#queue.add('launch', dispatch, {
+    const job = await this.#queue.add('launch', dispatch, {
       jobId: `${dispatch.task}-${dispatch.epoch}`,
       delay: Math.max(0, Math.ceil(delayMs)),
       priority: HIGHEST_PRIORITY + 1 - dispatch.priority,
       removeOnComplete: true,
       removeOnFail: true,
     });
+    if (delayMs <= 0 && (await job.isDelayed())) await job.promote().catch(() => undefined);
   }
 
   /** Whether a job for this attempt exists, in whatever state. */
@@ -68,11 +73,13 @@ export class DispatchQueue {
 
   /** Begins to take jobs; `launch` must not throw for what it has dealt with. */
   start(launch: (dispatch: Dispatch) => Promise<void>, concurrency: number): void {
-    const { connect, log } = this.#options;
+    const { connect, log, lockMs = LOCK_MS } = this.#options;
     this.#worker = new Worker<Dispatch>(NAME, (job: Job<Dispatch>) => launch(job.data), {
       connection: connect(),
       prefix: this.#prefix(),
       concurrency,
+      lockDuration: lockMs,
+      stalledInterval: lockMs,
       maxStalledCount: 1000,
     });
     this.#worker.on('failed', (job, error) =>

@@ -8,6 +8,7 @@ import { Redis } from 'ioredis';
 import { CodedError } from '#errors/coded-error.ts';
 import type { Log } from '../log.ts';
 import type { RedisPlace } from './redis-place.ts';
+import { setAsideUnreadable } from './set-aside.ts';
 
 export interface ChildOptions {
   readonly place: RedisPlace;
@@ -32,6 +33,7 @@ export class RedisChild {
   #watch: Socket | undefined;
   #pid: number | undefined;
   #keeping: Promise<void> | undefined;
+  #lost = false;
 
   constructor(options: ChildOptions) {
     this.#options = options;
@@ -41,10 +43,15 @@ export class RedisChild {
     return this.#pid;
   }
 
+  /** What it had on the disk could not be read, and was set aside. */
+  get lostBooks(): boolean {
+    return this.#lost;
+  }
+
   /** Adopts the one that answers, or starts one. Error: `redis_unavailable` {reason}. */
   async start(): Promise<void> {
     const running = await this.#pidOfRunning();
-    if (running === undefined) await this.#spawn();
+    if (running === undefined) await this.#spawnReadable();
     this.#pid = running ?? (await this.#pidOfRunning());
     this.#options.log.info({ pid: this.#pid, adopted: running !== undefined }, 'redis answers');
     this.#watchOver();
@@ -94,6 +101,20 @@ export class RedisChild {
         if (this.#closing.signal.aborted) return;
         this.#options.log.warn({ reason: (error as Error).message }, 'redis does not start');
       }
+    }
+  }
+
+  /** A log that cannot be read is set aside, once. */
+  async #spawnReadable(): Promise<void> {
+    const { place, log } = this.#options;
+    try {
+      await this.#spawn();
+    } catch (error) {
+      const file = await setAsideUnreadable(place.folder);
+      if (file === undefined) throw error;
+      log.warn({ file }, 'redis could not read its log: it was set aside, and redis begins empty');
+      this.#lost = true;
+      await this.#spawn();
     }
   }
 

@@ -14,6 +14,8 @@ export interface RedisService {
   readonly url: string;
   /** Of our own child; undefined with a given URL. */
   readonly pid: number | undefined;
+  /** Our own could not read its books at this start: what was permitted lately is not known. */
+  readonly lostBooks: boolean;
   /** Closes the clients, and ends Redis where it is ours. */
   close(): Promise<void>;
 }
@@ -43,6 +45,7 @@ export async function startRedis(options: RedisServiceOptions): Promise<RedisSer
     get pid() {
       return child.pid;
     },
+    lostBooks: child.lostBooks,
     async close() {
       clients.close();
       await child.close();
@@ -71,6 +74,7 @@ async function useGiven(url: string, answerMs: number, clients: Clients): Promis
     connect: (more) => clients.add(new Redis(url, { ...PATIENT, ...more })),
     url: shown,
     pid: undefined,
+    lostBooks: false,
     async close() {
       clients.close();
     },

@@ -4,6 +4,7 @@ import type { TaskState } from '#task/state.ts';
 import { idIn, pageOf, type IdPage } from './id-cursor.ts';
 import { newId } from './ids.ts';
 import { holdClaw, IDEMPOTENCY_MS, rowOf, type NewTask } from './new-task.ts';
+import { refuseAbove } from './queue-depth.ts';
 import type { Database } from './schema.ts';
 import { TASK_COLUMNS, type TaskRow } from './task-row.ts';
 
@@ -51,14 +52,19 @@ export class BatchesStore {
 
   /**
    * The batch with all its tasks, or nothing of it. `created` is false where the Idempotency-Key found an earlier batch of the Claw: then nothing
-   * changes. Throws `idempotency_mismatch`, `not_found`, `claw_deleted`.
+   * changes. With `most` no more than so many of the Claw's tasks wait after it. Throws `idempotency_mismatch`, `not_found`, `claw_deleted`, `queue_full`.
    */
-  async create(batch: NewBatch, tasks: readonly NewTask[]): Promise<{ batch: BatchRow; created: boolean }> {
+  async create(
+    batch: NewBatch,
+    tasks: readonly NewTask[],
+    most?: number,
+  ): Promise<{ batch: BatchRow; created: boolean }> {
     const now = new Date();
     return this.#db.transaction().execute(async (trx) => {
-      await holdClaw(trx, batch);
+      await holdClaw(trx, batch, most === undefined ? 'share' : 'alone');
       const earlier = await this.#earlier(trx, batch, now);
       if (earlier) return { batch: earlier, created: false };
+      if (most !== undefined) await refuseAbove(trx, batch, tasks.length, most);
       const row = await trx
         .insertInto('batches')
         .values({

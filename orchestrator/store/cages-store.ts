@@ -1,44 +1,22 @@
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
+import { CAGE_COLUMNS, type CageRow } from './cage-row.ts';
+import { isFree } from './free-holder.ts';
 import { newId } from './ids.ts';
 import type { Database } from './schema.ts';
 
-export type CageState = 'creating' | 'warm' | 'assigned' | 'ending';
+export type { CageRow, CageState } from './cage-row.ts';
 
-export interface CageRow {
-  readonly id: string;
-  readonly organisation: string;
-  /** The Claw's id; null for the short cage that verifies a key. */
-  readonly claw: string | null;
-  readonly purpose: 'task' | 'verify';
-  readonly state: CageState;
-  readonly task: string | null;
-  readonly taskEpoch: number | null;
-  /** The envelope of the link's secret. */
-  readonly linkSecretRecord: Buffer;
-  /** The controller's: who took the newest is obeyed. */
-  readonly epoch: number;
-  /** The last message of the cage that was handled. */
-  readonly lastSeq: number;
-  readonly createdAt: Date;
-}
-
-const COLUMNS = [
-  'id',
-  'organisationId as organisation',
-  'clawId as claw',
-  'purpose',
-  'state',
-  'taskId as task',
-  'taskEpoch',
-  'linkSecretRecord',
-  'epoch',
-  'lastSeq',
-  'createdAt',
-] as const;
+/** A row that is about to be a container; with a task it is for that attempt from the beginning. */
+export type NewCage = Pick<CageRow, 'id' | 'organisation' | 'claw' | 'purpose' | 'linkSecretRecord'> & {
+  readonly holder: string;
+  readonly task?: string;
+  readonly taskEpoch?: number;
+};
 
 /**
- * Cages: `creating → warm → assigned`, or straight to `assigned`; back to `warm` where a Claw keeps its cage; from anywhere to `ending`, from where there
- * is no way back.
+ * Cages: `creating → warm`, and from either, once a task's `start` may be on its way, to `assigned`; back to `warm` where a Claw keeps its cage; from anywhere to
+ * `ending`, from where there is no way back. `holder` has the link; who takes it over raises the epoch in the same statement, and every change is made by the
+ * holder, or by who becomes it because nobody is it any more.
  */
 export class CagesStore {
   readonly #db: Kysely<Database>;
@@ -51,16 +29,20 @@ export class CagesStore {
     return newId('cage');
   }
 
-  /** Before its container is made, so that no container is without a row. */
-  async insert({
-    organisation,
-    claw,
-    ...cage
-  }: Pick<CageRow, 'id' | 'organisation' | 'claw' | 'purpose' | 'linkSecretRecord'>): Promise<CageRow> {
+  /** Before its container is made, so that no container is without a row. It takes a place: see PlacesStore for those that have to find one. */
+  async insert({ organisation, claw, task = undefined, taskEpoch, ...cage }: NewCage): Promise<CageRow> {
     return this.#db
       .insertInto('cages')
-      .values({ ...cage, organisationId: organisation, clawId: claw, createdAt: new Date() })
-      .returning(COLUMNS)
+      .values({
+        ...cage,
+        organisationId: organisation,
+        clawId: claw,
+        taskId: task ?? null,
+        taskEpoch: taskEpoch ?? null,
+        epoch: 1,
+        createdAt: new Date(),
+      })
+      .returning(CAGE_COLUMNS)
       .executeTakeFirstOrThrow();
   }
 
@@ -71,6 +53,14 @@ export class CagesStore {
   /** Oldest first. */
   async list(organisation: string): Promise<CageRow[]> {
     return this.#all(organisation).orderBy('id').execute();
+  }
+
+  /** Those that `holder` has, or nobody any more; oldest first. */
+  async listFor(organisation: string, holder: string): Promise<CageRow[]> {
+    return this.#all(organisation)
+      .where((cage) => cage.or([cage('holder', '=', holder), isFree('cages.holder')]))
+      .orderBy('id')
+      .execute();
   }
 
   async ofTask(organisation: string, task: string): Promise<CageRow[]> {
@@ -85,11 +75,28 @@ export class CagesStore {
       .execute();
   }
 
-  /** The Claw's oldest warm cage, assigned to the task; of several callers each gets another, or none. */
-  async claimWarm(organisation: string, claw: string, task: string): Promise<CageRow | undefined> {
+  /**
+   * A warm cage of the Claw, made ready for the attempt; of several callers each gets another, or none. Those that `holder` has come first, then the oldest;
+   * another's link is taken over, with a newer epoch.
+   */
+  async claimWarm(
+    {
+      organisation,
+      claw,
+      id: task,
+      epoch,
+    }: { organisation: string; claw: string; id: string; epoch: number },
+    holder: string,
+  ): Promise<CageRow | undefined> {
     return this.#db
       .updateTable('cages')
-      .set({ state: 'assigned', taskId: task })
+      .set((cage) => ({
+        state: 'creating',
+        taskId: task,
+        taskEpoch: epoch,
+        holder,
+        epoch: sql<number>`${cage.ref('epoch')} + case when ${cage.ref('holder')} = ${holder} then 0 else 1 end`,
+      }))
       .where('id', '=', (cage) =>
         cage
           .selectFrom('cages')
@@ -97,49 +104,73 @@ export class CagesStore {
           .where('organisationId', '=', organisation)
           .where('clawId', '=', claw)
           .where('state', '=', 'warm')
+          .orderBy(sql`case when holder = ${holder} then 0 else 1 end`)
           .orderBy('id')
           .limit(1)
           .forUpdate()
           .skipLocked(),
       )
-      .returning(COLUMNS)
+      .returning(CAGE_COLUMNS)
       .executeTakeFirst();
   }
 
-  /** Says for which attempt the cage is; false where it is ending or gone. */
-  async assign(organisation: string, id: string, task: string, taskEpoch: number): Promise<boolean> {
-    const { numUpdatedRows } = await this.#one(organisation, id)
+  /** Its task's `start` is about to be sent: from now on the agent may have acted. False where it is ending, gone, or another's. */
+  async assign(organisation: string, id: string, holder: string): Promise<boolean> {
+    return this.#changed(
+      this.#held(organisation, id, holder).where('state', '=', 'creating').set({ state: 'assigned' }),
+    );
+  }
+
+  /** Made, and without a task. False where it is ending, gone, or another's. */
+  async ready(organisation: string, id: string, holder: string): Promise<boolean> {
+    return this.#changed(
+      this.#held(organisation, id, holder)
+        .where('state', '=', 'creating')
+        .where('taskId', 'is', null)
+        .set({ state: 'warm' }),
+    );
+  }
+
+  /** After its task: kept for the Claw's next one. False where the cage is ending, gone, or another's. */
+  async keep(organisation: string, id: string, holder: string): Promise<boolean> {
+    return this.#changed(
+      this.#held(organisation, id, holder)
+        .where('state', '=', 'assigned')
+        .set({ state: 'warm', taskId: null, taskEpoch: null }),
+    );
+  }
+
+  /** From warm to ending, whoever holds it, for it waits only; false where a task has it meanwhile. */
+  async retire(organisation: string, id: string, holder: string): Promise<boolean> {
+    return this.#changed(
+      this.#one(organisation, id).where('state', '=', 'warm').set({ state: 'ending', holder }),
+    );
+  }
+
+  /** To ending, by its holder or where it has none any more; a second time too. False where it is gone, or another's. */
+  async end(organisation: string, id: string, holder: string): Promise<boolean> {
+    return this.#changed(
+      this.#one(organisation, id)
+        .where((cage) => cage.or([cage('holder', '=', holder), isFree('cages.holder')]))
+        .set({ state: 'ending', holder }),
+    );
+  }
+
+  /**
+   * Its link, for `holder`, with the next epoch, where it is still who held it before, and that one is gone or `holder` itself. No two callers get the same epoch;
+   * `undefined` where the cage is ending, gone, or another's.
+   */
+  async takeOver(
+    { organisation, id, holder: before }: Pick<CageRow, 'organisation' | 'id' | 'holder'>,
+    holder: string,
+  ): Promise<CageRow | undefined> {
+    return this.#one(organisation, id)
       .where('state', '!=', 'ending')
-      .set({ state: 'assigned', taskId: task, taskEpoch })
+      .where('holder', 'is not distinct from', before)
+      .where((cage) => cage.or([cage('holder', '=', holder), isFree('cages.holder')]))
+      .set((cage) => ({ holder, epoch: cage('epoch', '+', 1) }))
+      .returning(CAGE_COLUMNS)
       .executeTakeFirst();
-    return numUpdatedRows === 1n;
-  }
-
-  /** False where the cage is gone, or `ending` and meant to be something else. */
-  async setState(organisation: string, id: string, state: CageState): Promise<boolean> {
-    const { numUpdatedRows } = await this.#one(organisation, id)
-      .where((cage) => cage.or([cage('state', '!=', 'ending'), cage.val(state === 'ending')]))
-      .set({ state })
-      .executeTakeFirst();
-    return numUpdatedRows === 1n;
-  }
-
-  /** After its task: kept for the Claw's next one. False where the cage is ending or gone. */
-  async keep(organisation: string, id: string): Promise<boolean> {
-    const { numUpdatedRows } = await this.#one(organisation, id)
-      .where('state', '=', 'assigned')
-      .set({ state: 'warm', taskId: null, taskEpoch: null })
-      .executeTakeFirst();
-    return numUpdatedRows === 1n;
-  }
-
-  /** From warm to ending; false where a task has it meanwhile. */
-  async retire(organisation: string, id: string): Promise<boolean> {
-    const { numUpdatedRows } = await this.#one(organisation, id)
-      .where('state', '=', 'warm')
-      .set({ state: 'ending' })
-      .executeTakeFirst();
-    return numUpdatedRows === 1n;
   }
 
   /** Those of the Claw that are not ending. */
@@ -154,23 +185,20 @@ export class CagesStore {
     return Number(count);
   }
 
-  /** The controller's next epoch: no two callers get the same. `undefined` where the cage is gone. */
-  async takeEpoch(organisation: string, id: string): Promise<number | undefined> {
-    const row = await this.#one(organisation, id)
-      .set((cage) => ({ epoch: cage('epoch', '+', 1) }))
-      .returning('epoch')
-      .executeTakeFirst();
-    return row?.epoch;
+  /** All that there are, of whatever organisation: each has a place of the engine. */
+  async countAll(): Promise<number> {
+    const { count } = await this.#db
+      .selectFrom('cages')
+      .select((cage) => cage.fn.countAll<number>().as('count'))
+      .executeTakeFirstOrThrow();
+    return Number(count);
   }
 
   /** Never goes back, and is written by the newest controller only; false otherwise. */
   async setLastSeq(organisation: string, id: string, epoch: number, seq: number): Promise<boolean> {
-    const { numUpdatedRows } = await this.#one(organisation, id)
-      .where('epoch', '=', epoch)
-      .where('lastSeq', '<', seq)
-      .set({ lastSeq: seq })
-      .executeTakeFirst();
-    return numUpdatedRows === 1n;
+    return this.#changed(
+      this.#one(organisation, id).where('epoch', '=', epoch).where('lastSeq', '<', seq).set({ lastSeq: seq }),
+    );
   }
 
   async delete(organisation: string, id: string): Promise<void> {
@@ -195,8 +223,16 @@ export class CagesStore {
     await this.#one(organisation, id).set({ linkSecretRecord: rewrapped }).execute();
   }
 
+  async #changed(update: { executeTakeFirst(): Promise<{ numUpdatedRows: bigint }> }): Promise<boolean> {
+    return (await update.executeTakeFirst()).numUpdatedRows === 1n;
+  }
+
   #all(organisation: string) {
-    return this.#db.selectFrom('cages').select(COLUMNS).where('organisationId', '=', organisation);
+    return this.#db.selectFrom('cages').select(CAGE_COLUMNS).where('organisationId', '=', organisation);
+  }
+
+  #held(organisation: string, id: string, holder: string) {
+    return this.#one(organisation, id).where('holder', '=', holder);
   }
 
   #one(organisation: string, id: string) {

@@ -1,7 +1,9 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 import { z } from 'zod';
 import { BEHAVIOUR, type Claw, type ClawBehaviour, type ClawSettings, type ClawState } from '#claw/claw.ts';
+import { CodedError } from '#errors/coded-error.ts';
 import { clawFields } from '#protocol/api.ts';
+import { readDocument } from '#protocol/read-document.ts';
 import { idIn, pageOf, type IdPage } from './id-cursor.ts';
 import { newId } from './ids.ts';
 import { orNameTaken } from './name-taken.ts';
@@ -74,7 +76,7 @@ export class ClawsStore {
       .where('deletedAt', 'is', null)
       .orderBy('id')
       .execute();
-    return rows.map(whole);
+    return readable(rows);
   }
 
   /** As `list`, page by page; `key` is a key's id. */
@@ -103,7 +105,8 @@ export class ClawsStore {
       .orderBy('id')
       .limit(limit + 1)
       .execute();
-    return pageOf(rows.map(whole), limit);
+    const page = pageOf(rows, limit);
+    return { ...page, items: readable(page.items) };
   }
 
   /** The one that bears the name now. */
@@ -208,10 +211,26 @@ const behaviourFields = z.object(
   >,
 );
 
-/** A row of before has not every field: the others have their defaults. */
-function whole<T extends { behaviour: Partial<ClawBehaviour> }>({
+/** A row of before has not every field: the others have their defaults. Throws `release_newer`. */
+function whole<T extends { id: string; behaviour: Partial<ClawBehaviour> }>({
   behaviour,
   ...row
 }: T): Omit<T, 'behaviour'> & ClawBehaviour {
-  return { ...row, ...behaviourFields.parse(behaviour) };
+  return { ...row, ...readDocument(behaviourFields, behaviour, { claw: row.id }) };
 }
+
+/** Of several, those that this release can read: the others are for orchestrators of the one that wrote them. */
+function readable<T extends { id: string; behaviour: Partial<ClawBehaviour> }>(
+  rows: readonly T[],
+): (Omit<T, 'behaviour'> & ClawBehaviour)[] {
+  return rows.flatMap((row) => {
+    try {
+      return [whole(row)];
+    } catch (error) {
+      if (isNewer(error)) return [];
+      throw error;
+    }
+  });
+}
+
+const isNewer = (error: unknown): boolean => error instanceof CodedError && error.code === 'release_newer';

@@ -20,8 +20,16 @@ const NETWORK = new Set([
   'ENOENT',
 ]);
 
-/** SQLSTATE (PostgreSQL, appendix A): connection lost, no login, no such database, too many connections, shutting down, read-only after a failover, out of time. */
-const SQLSTATE = /^(08|28|3D000|53|57P0|57014|25006)/;
+/**
+ * SQLSTATE (PostgreSQL, appendix A): connection lost, no login, no such database, too many connections, shutting down, read-only after a failover, out of time, input and
+ * output failed.
+ */
+const SQLSTATE = /^(08|28|3D000|53|57P0|57014|25006|58030)/;
+
+const DISK_FULL = '53100';
+
+/** A page or an index that is not what was written; a file that is gone (appendix A: XX001, XX002, 58P01). */
+const DAMAGED = new Set(['XX001', 'XX002', '58P01']);
 
 /** What `pg` and PGlite throw without a code. */
 const MESSAGE =
@@ -38,6 +46,9 @@ export function codedStoreError(error: unknown): unknown {
     return new CodedError('request_invalid', { reason: 'a text may not hold the character NUL' });
   }
   if (code === '23503') return new CodedError('not_found');
+  if (code === DISK_FULL) return new CodedError('store_full', undefined, { cause: error });
+  if (code !== undefined && DAMAGED.has(code))
+    return new CodedError('store_corrupt', { reason: error.message.split('\n')[0] }, { cause: error });
   if (code !== undefined ? NETWORK.has(code) || SQLSTATE.test(code) : MESSAGE.test(error.message)) {
     return new CodedError('store_unavailable', code === undefined ? undefined : { cause: code }, {
       cause: error,
@@ -109,7 +120,7 @@ class CodedDriver implements Driver {
   }
 }
 
-/** The same dialect, whose errors are coded: `store_unavailable`, `not_found` for a row that refers to none, `request_invalid` for what no text may hold. */
+/** The same dialect, whose errors are coded: `store_unavailable`, `store_full`, `store_corrupt`, `not_found` for a row that refers to none, `request_invalid` for what no text may hold. */
 export function withCodedErrors(dialect: Dialect): Dialect {
   return {
     createDriver: () => new CodedDriver(dialect.createDriver()),

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import { steadyNow } from '../steady-clock.ts';
 import { idIn, pageOf, type IdPage } from './id-cursor.ts';
 import type { Database } from './schema.ts';
 
@@ -56,8 +57,8 @@ export class DeliveriesStore {
         organisationId: task.organisation,
         taskId: task.id,
         url: task.webhook,
-        nextAt: now,
-        createdAt: now,
+        nextAt: new Date(steadyNow()),
+        createdAt: new Date(),
       })
       .onConflict((conflict) => conflict.column('id').doNothing())
       .executeTakeFirst();

@@ -1,5 +1,6 @@
 import type { Insertable, Kysely, Transaction } from 'kysely';
 import { CodedError } from '#errors/coded-error.ts';
+import { refuseAbove } from './queue-depth.ts';
 import type { Database } from './schema.ts';
 import { TASK_COLUMNS, type TaskRow } from './task-row.ts';
 
@@ -30,18 +31,22 @@ export const IDEMPOTENCY_MS = 24 * 3600_000;
 
 /**
  * Inserts a task, or finds the one that the same Idempotency-Key made for the same Claw within 24 h. The unique index decides between
- * callers at once: exactly one creates. Throws `idempotency_mismatch`, `not_found`, `claw_deleted`.
+ * callers at once: exactly one creates. With `most` no more than so many of the Claw's tasks wait after it. Throws `idempotency_mismatch`, `not_found`, `claw_deleted`, `queue_full`.
  */
 export async function createTask(
   db: Kysely<Database>,
   task: NewTask,
   now: Date,
+  most?: number,
 ): Promise<{ task: TaskRow; created: boolean }> {
   return db.transaction().execute(async (trx) => {
-    await holdClaw(trx, task);
+    await holdClaw(trx, task, most === undefined ? 'share' : 'alone');
     for (;;) {
       const inserted = await insert(trx, task, now);
-      if (inserted !== undefined) return { task: inserted, created: true };
+      if (inserted !== undefined) {
+        if (most !== undefined) await refuseAbove(trx, task, 0, most);
+        return { task: inserted, created: true };
+      }
       const earlier = await ofSameKey(trx, task);
       if (earlier === undefined) continue;
       if (!isForgotten(earlier, now)) return { task: ofSameBody(earlier, task), created: false };
@@ -61,17 +66,21 @@ export async function earlierTask(
   return earlier && !isForgotten(earlier, now) ? ofSameBody(earlier, task) : undefined;
 }
 
-/** Until the row is committed nobody deletes the Claw; once it is deleted nobody gets a row in. */
+/**
+ * Until the row is committed nobody deletes the Claw; once it is deleted nobody gets a row in. Who is alone with it sees every task that was accepted before, and none is accepted
+ * beside it.
+ */
 export async function holdClaw(
   trx: Transaction<Database>,
   { organisation, claw }: Pick<NewTask, 'organisation' | 'claw'>,
+  how: 'share' | 'alone' = 'share',
 ): Promise<void> {
   const row = await trx
     .selectFrom('claws')
     .select('deletedAt')
     .where('organisationId', '=', organisation)
     .where('id', '=', claw)
-    .forShare()
+    .$call((claws) => (how === 'alone' ? claws.forNoKeyUpdate() : claws.forShare()))
     .executeTakeFirst();
   if (row === undefined) throw new CodedError('not_found', { claw });
   if (row.deletedAt !== null) throw new CodedError('claw_deleted', { claw });

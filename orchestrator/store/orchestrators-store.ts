@@ -23,10 +23,17 @@ export class OrchestratorsStore {
     this.#db = db;
   }
 
-  async register(of: Pick<OrchestratorRow, 'machine' | 'pid' | 'version'>): Promise<OrchestratorRow> {
+  newId(): string {
+    return newId('orch');
+  }
+
+  async register({
+    id = this.newId(),
+    ...of
+  }: Omit<OrchestratorRow, 'beat' | 'id'> & { readonly id?: string }): Promise<OrchestratorRow> {
     return this.#db
       .insertInto('orchestrators')
-      .values({ ...of, id: newId('orch'), startedAt: new Date() })
+      .values({ ...of, id, startedAt: new Date() })
       .returning(COLUMNS)
       .executeTakeFirstOrThrow();
   }

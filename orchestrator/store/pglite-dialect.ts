@@ -8,17 +8,23 @@ import {
   type Dialect,
   type Driver,
   type QueryResult,
+  type TransactionSettings,
 } from 'kysely';
+import type { LivingPGlite } from './living-pglite.ts';
 
+/** For as long as it is held: a transaction does not go on in a database that was opened anew meanwhile. */
 class PGliteConnection implements DatabaseConnection {
+  readonly #living: LivingPGlite;
   readonly #db: PGlite;
 
-  constructor(db: PGlite) {
-    this.#db = db;
+  /** Throws where there is none at present. */
+  constructor(living: LivingPGlite) {
+    this.#living = living;
+    this.#db = living.present();
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    const { rows, affectedRows } = await this.#db.query<R>(query.sql, [...query.parameters]);
+    const { rows, affectedRows } = await this.#living.query<R>(this.#db, query.sql, [...query.parameters]);
     return { rows, numAffectedRows: BigInt(affectedRows ?? 0) };
   }
 
@@ -30,24 +36,27 @@ class PGliteConnection implements DatabaseConnection {
 
 /** PGlite has one connection: who holds it holds the database, and the others wait in order. */
 class PGliteDriver implements Driver {
-  readonly #db: PGlite;
-  readonly #connection: PGliteConnection;
+  readonly #living: LivingPGlite;
   #held = false;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(db: PGlite) {
-    this.#db = db;
-    this.#connection = new PGliteConnection(db);
+  constructor(living: LivingPGlite) {
+    this.#living = living;
   }
 
   async init(): Promise<void> {
-    await this.#db.waitReady;
+    await this.#living.present().waitReady;
   }
 
   async acquireConnection(): Promise<DatabaseConnection> {
     if (this.#held) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#held = true;
-    return this.#connection;
+    try {
+      return new PGliteConnection(this.#living);
+    } catch (error) {
+      await this.releaseConnection();
+      throw error;
+    }
   }
 
   /** The next in line gets it before anybody new can ask. */
@@ -57,8 +66,12 @@ class PGliteDriver implements Driver {
     else next();
   }
 
-  async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('begin'));
+  async beginTransaction(
+    connection: DatabaseConnection,
+    { isolationLevel, accessMode }: TransactionSettings,
+  ): Promise<void> {
+    const how = [isolationLevel && `isolation level ${isolationLevel}`, accessMode];
+    await connection.executeQuery(CompiledQuery.raw(['begin', ...how].filter(Boolean).join(' ')));
   }
 
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
@@ -70,14 +83,14 @@ class PGliteDriver implements Driver {
   }
 
   async destroy(): Promise<void> {
-    await this.#db.close();
+    await this.#living.close();
   }
 }
 
 /** PostgreSQL's dialect on a PGlite. */
-export function pgliteDialect(db: PGlite): Dialect {
+export function pgliteDialect(living: LivingPGlite): Dialect {
   return {
-    createDriver: () => new PGliteDriver(db),
+    createDriver: () => new PGliteDriver(living),
     createAdapter: () => new PostgresAdapter(),
     createQueryCompiler: () => new PostgresQueryCompiler(),
     createIntrospector: (kysely) => new PostgresIntrospector(kysely),

@@ -1,6 +1,9 @@
 import { sql, type Kysely } from 'kysely';
 import type { Database } from './schema.ts';
 
+/** The Redis that holds the limiter's books; null after an orderly stop of our own, which has written everything down. */
+export const LIMITER_RUN_ID = 'limiter.runId';
+
 /** What the installation remembers about itself, as JSON by name. */
 export class SettingsStore {
   readonly #db: Kysely<Database>;

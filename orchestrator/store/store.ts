@@ -1,20 +1,20 @@
-import { CamelCasePlugin, Kysely, PostgresDialect, sql, type Dialect } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import { CodedError } from '#errors/coded-error.ts';
-import type { Log } from '../log.ts';
 import { BatchesStore } from './batches-store.ts';
 import { CagesStore } from './cages-store.ts';
 import { ClawsStore } from './claws-store.ts';
-import { codedStoreError, withCodedErrors } from './coded-driver.ts';
+import { checkTables } from './check-tables.ts';
 import { DeliveriesStore } from './deliveries-store.ts';
+import { assertRoom, ROOM_TO_ACCEPT } from './disk-room.ts';
+import { dumpTables, type DumpSink } from './dump.ts';
 import { KeysStore } from './keys-store.ts';
 import { LedgerStore } from './ledger-store.ts';
-import { StoreLock } from './lock.ts';
+import { LeftoversStore } from './leftovers-store.ts';
 import { migrate } from './migrate.ts';
-import { openPGlite } from './open-pglite.ts';
-import { openPool } from './open-postgres.ts';
+import { openDatabase, type StoreOptions } from './open-database.ts';
 import { OrchestratorsStore } from './orchestrators-store.ts';
 import { OrganisationsStore } from './organisations-store.ts';
-import { pgliteDialect } from './pglite-dialect.ts';
+import { PlacesStore } from './places-store.ts';
 import type { Database } from './schema.ts';
 import { SettingsStore } from './settings-store.ts';
 import { TaskFilesStore } from './task-files-store.ts';
@@ -28,33 +28,34 @@ export interface Store {
   readonly tasks: TasksStore;
   readonly taskFiles: TaskFilesStore;
   readonly cages: CagesStore;
+  readonly places: PlacesStore;
   readonly ledger: LedgerStore;
   readonly batches: BatchesStore;
   readonly deliveries: DeliveriesStore;
   readonly settings: SettingsStore;
   readonly orchestrators: OrchestratorsStore;
+  readonly leftovers: LeftoversStore;
   /** Throws `store_unavailable` where the database does not answer before the signal. */
   ping(signal?: AbortSignal): Promise<void>;
+  /** Throws `store_full` where nothing new should be taken any more, so that what was accepted can still be brought to its end. A PostgreSQL says so itself. */
+  assertRoom(): Promise<void>;
+  /** Every row that a backup holds, as of one moment. */
+  dump(sink: DumpSink): Promise<void>;
   /** The clock of the database. */
   now(): Promise<Date>;
   close(): Promise<void>;
 }
 
-export interface StoreOptions {
-  readonly home: string;
-  /** `postgres://…`; without it PGlite under `<home>/store`. */
-  readonly databaseUrl?: string;
-  readonly log: Pick<Log, 'warn'>;
-}
-
-/** Opens the store with its tables up to date. Throws `store_unavailable`, and for PGlite `store_locked` with the other process's `pid`. */
-export async function openStore({ home, databaseUrl, log }: StoreOptions): Promise<Store> {
+/**
+ * Opens the store with its tables up to date. Throws `store_unavailable`, `store_newer`, and for PGlite `store_locked` with the other process's `pid`, `store_corrupt`,
+ * `store_full`.
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
   await using undo = new AsyncDisposableStack();
-  const dialect = await openDialect(undo, { home, log, ...(databaseUrl !== undefined && { databaseUrl }) });
-  const db = new Kysely<Database>({
-    dialect: withCodedErrors(dialect),
-    plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],
-  });
+  const db = await openDatabase(undo, options);
+  const { home, databaseUrl } = options;
+  // PostgreSQL looks after its own files.
+  if (databaseUrl === undefined) await checkTables(db);
   await migrate(db);
   const opened = undo.move();
   return {
@@ -64,42 +65,24 @@ export async function openStore({ home, databaseUrl, log }: StoreOptions): Promi
     tasks: new TasksStore(db),
     taskFiles: new TaskFilesStore(db),
     cages: new CagesStore(db),
+    places: new PlacesStore(db),
     ledger: new LedgerStore(db),
     batches: new BatchesStore(db),
     deliveries: new DeliveriesStore(db),
     settings: new SettingsStore(db),
     orchestrators: new OrchestratorsStore(db),
+    leftovers: new LeftoversStore(db),
     ping: (signal) => ping(db, signal),
+    assertRoom: async () => {
+      if (databaseUrl === undefined) assertRoom(home, ROOM_TO_ACCEPT);
+    },
+    dump: (sink) => dumpTables(db, sink),
     now: async () => {
       const { rows } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(db);
       return new Date(rows[0]!.now);
     },
     close: () => opened.disposeAsync(),
   };
-}
-
-/** What it opens is closed by `undo`, not by Kysely: a query that comes after is then `store_unavailable` like any other. */
-async function openDialect(
-  undo: AsyncDisposableStack,
-  { home, databaseUrl, log }: StoreOptions,
-): Promise<Dialect> {
-  if (databaseUrl !== undefined) {
-    const pool = openPool(databaseUrl, log);
-    undo.defer(() => pool.end());
-    return new PostgresDialect({ pool });
-  }
-  undo.use(StoreLock.take(home));
-  try {
-    const db = await openPGlite(home);
-    undo.defer(() => db.close());
-    return pgliteDialect(db);
-  } catch (error) {
-    throw new CodedError(
-      'store_unavailable',
-      { reason: 'the database under CLAWCAGE_HOME does not open' },
-      { cause: codedStoreError(error) },
-    );
-  }
 }
 
 async function ping(db: Kysely<Database>, signal?: AbortSignal): Promise<void> {

@@ -18,6 +18,8 @@ export interface TaskRow {
   /** The highest goes first. */
   readonly priority: number;
   readonly notBefore: Date | null;
+  /** How long it was to wait for `notBefore` when it went back to the queue; null where a caller said when. */
+  readonly retryWaitMs: number | null;
   readonly deadline: Date | null;
   readonly batch: string | null;
   /** The caller's name for it within its batch. */
@@ -25,12 +27,17 @@ export interface TaskRow {
   readonly webhook: string | null;
   /** Its agent had a model's answer, or called a tool. */
   readonly acted: boolean;
+  /** The orchestrator that has the attempt; null while the task waits. */
+  readonly holder: string | null;
   readonly createdAt: Date;
   readonly startedAt: Date | null;
   readonly endedAt: Date | null;
   /** Null where no result is kept. */
   readonly resultExpiresAt: Date | null;
 }
+
+/** A task as somebody saw it: what moves it does so only while attempt and holder are still those. */
+export type SeenTask = Pick<TaskRow, 'organisation' | 'id' | 'epoch' | 'holder'>;
 
 export const TASK_COLUMNS = [
   'id',
@@ -44,11 +51,13 @@ export const TASK_COLUMNS = [
   'timeoutMs',
   'priority',
   'notBefore',
+  'retryWaitMs',
   'deadline',
   'batchId as batch',
   'ref',
   'webhook',
   'acted',
+  'holder',
   'createdAt',
   'startedAt',
   'endedAt',

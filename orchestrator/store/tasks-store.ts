@@ -1,18 +1,23 @@
 import { sql, type Kysely } from 'kysely';
 import type { ErrorBody } from '#errors/coded-error.ts';
+import type { Clocks } from '#task/due.ts';
 import { statesBefore, type FinalState, type TaskState } from '#task/state.ts';
+import { clocks } from '../steady-clock.ts';
 import { newId } from './ids.ts';
 import { createTask, earlierTask, type NewTask } from './new-task.ts';
+import { countWaiting } from './queue-depth.ts';
 import type { Database } from './schema.ts';
 import { listTasks, type TaskPage, type TaskQuery } from './task-list.ts';
-import { TASK_COLUMNS, type TaskRow } from './task-row.ts';
+import { CAGE_COLUMNS, type CageRow } from './cage-row.ts';
+import { isFree } from './free-holder.ts';
+import { TASK_COLUMNS, type SeenTask, type TaskRow } from './task-row.ts';
 
-export type { TaskRow } from './task-row.ts';
+export type { SeenTask, TaskRow } from './task-row.ts';
 
 const DUE_AT_ONCE = 500;
 
 /**
- * Tasks. Whatever moves one is a compare-and-set on its state and epoch: it happens as a whole or not at all, and who comes late
+ * Tasks. Whatever moves one is a compare-and-set on its state, epoch and holder: it happens as a whole or not at all, and who comes late
  * gets `undefined`.
  */
 export class TasksStore {
@@ -27,8 +32,13 @@ export class TasksStore {
   }
 
   /** `created` is false where the Idempotency-Key found an earlier task: see createTask for the errors. */
-  async create(task: NewTask): Promise<{ task: TaskRow; created: boolean }> {
-    return createTask(this.#db, task, new Date());
+  async create(task: NewTask, most?: number): Promise<{ task: TaskRow; created: boolean }> {
+    return createTask(this.#db, task, new Date(), most);
+  }
+
+  /** See the function. */
+  async countWaiting(of: { organisation: string; claw?: string }, most: number): Promise<number> {
+    return countWaiting(this.#db, of, most);
   }
 
   /** See earlierTask. */
@@ -58,53 +68,80 @@ export class TasksStore {
     return row?.sealedResult ?? null;
   }
 
-  /** Begins an attempt: queued, at `expected`, becomes starting with the next epoch, which is returned. Of several callers one gets it. */
-  async takeEpoch(organisation: string, id: string, expected: number): Promise<number | undefined> {
-    const row = await this.#move(organisation, id, 'starting')
-      .where('epoch', '=', expected)
-      .set({ epoch: expected + 1 })
-      .returning('epoch')
-      .executeTakeFirst();
-    return row?.epoch;
-  }
-
-  /** To a state that is not final, for the attempt of `epoch` only. */
-  async transition(
-    organisation: string,
-    id: string,
-    epoch: number,
-    to: Exclude<TaskState, FinalState>,
-    patch: { readonly startedAt?: Date } = {},
+  /** Begins an attempt: queued, at its epoch, becomes starting with the next one, which is returned, held by `holder`. Of several callers one gets it. */
+  async takeEpoch(
+    { organisation, id, epoch }: Pick<TaskRow, 'organisation' | 'id' | 'epoch'>,
+    holder: string,
   ): Promise<TaskRow | undefined> {
-    return this.#move(organisation, id, to)
-      .where('epoch', '=', epoch)
-      .set(patch)
-      .returning(TASK_COLUMNS)
-      .executeTakeFirst();
-  }
-
-  /** Back to the queue; the next attempt begins from the same epoch, and not before `notBefore`. */
-  async requeue(
-    organisation: string,
-    id: string,
-    epoch: number,
-    { notBefore = null, waiting = null }: { notBefore?: Date | null; waiting?: string | null } = {},
-  ): Promise<TaskRow | undefined> {
-    return this.#move(organisation, id, 'queued', waiting)
-      .where('epoch', '=', epoch)
-      .set({ startedAt: null, notBefore })
+    return this.#move({ organisation, id, epoch, holder: null }, 'starting')
+      .set({ epoch: epoch + 1, holder })
       .returning(TASK_COLUMNS)
       .executeTakeFirst();
   }
 
   /**
-   * To a final state, once: the first caller gets the row, every later one `undefined`. `epoch` null ends whichever attempt there is. The sealed input
-   * is cleared with it; the caller destroys the shredding key where no result is kept.
+   * Takes over an attempt that nobody holds any more (or `holder` itself), and the link of every cage of its task with it: a newer epoch of each, so that an earlier
+   * holder is obeyed no longer. `undefined` where another was faster, or has it still.
+   */
+  async adopt(
+    { organisation, id, epoch, holder: before }: SeenTask,
+    holder: string,
+  ): Promise<{ task: TaskRow; cages: CageRow[] } | undefined> {
+    return this.#db.transaction().execute(async (trx) => {
+      const task = await trx
+        .updateTable('tasks')
+        .set({ holder })
+        .where('organisationId', '=', organisation)
+        .where('id', '=', id)
+        .where('endedAt', 'is', null)
+        .where('state', '!=', 'queued')
+        .where('epoch', '=', epoch)
+        .where('holder', 'is not distinct from', before)
+        .where((row) => row.or([row('holder', '=', holder), isFree('tasks.holder')]))
+        .returning(TASK_COLUMNS)
+        .executeTakeFirst();
+      if (!task) return undefined;
+      const cages = await trx
+        .updateTable('cages')
+        .set((cage) => ({ holder, epoch: cage('epoch', '+', 1) }))
+        .where('organisationId', '=', organisation)
+        .where('taskId', '=', id)
+        .returning(CAGE_COLUMNS)
+        .execute();
+      return { task, cages };
+    });
+  }
+
+  /** To a state that is not final. */
+  async transition(
+    task: SeenTask,
+    to: Exclude<TaskState, FinalState>,
+    patch: { readonly startedAt?: Date } = {},
+  ): Promise<TaskRow | undefined> {
+    return this.#move(task, to).set(patch).returning(TASK_COLUMNS).executeTakeFirst();
+  }
+
+  /** Back to the queue, held by nobody; the next attempt begins from the same epoch, `retryWaitMs` from now: that is at `notBefore` by the clock of `Due`. */
+  async requeue(
+    task: SeenTask,
+    {
+      notBefore = null,
+      retryWaitMs = null,
+      waiting = null,
+    }: { notBefore?: Date | null; retryWaitMs?: number | null; waiting?: string | null } = {},
+  ): Promise<TaskRow | undefined> {
+    return this.#move(task, 'queued', waiting)
+      .set({ startedAt: null, notBefore, retryWaitMs, holder: null })
+      .returning(TASK_COLUMNS)
+      .executeTakeFirst();
+  }
+
+  /**
+   * To a final state, once: the first caller gets the row, every later one `undefined`. The sealed input is cleared with it; the caller destroys the shredding
+   * key where no result is kept.
    */
   async finish(
-    organisation: string,
-    id: string,
-    epoch: number | null,
+    task: SeenTask,
     to: FinalState,
     outcome: {
       readonly error?: ErrorBody;
@@ -113,8 +150,7 @@ export class TasksStore {
     } = {},
   ): Promise<TaskRow | undefined> {
     const { error, sealedResult = null, resultExpiresAt = null } = outcome;
-    return this.#move(organisation, id, to)
-      .$if(epoch !== null, (task) => task.where('epoch', '=', epoch!))
+    return this.#move(task, to)
       .set({
         sealedInput: null,
         sealedResult,
@@ -127,8 +163,8 @@ export class TasksStore {
   }
 
   /** A reason beside the state of a task that has not ended; null takes it away. */
-  async setWaiting(organisation: string, id: string, reason: string | null): Promise<void> {
-    await this.#open(organisation, id).set({ waiting: reason }).execute();
+  async setWaiting(task: SeenTask, reason: string | null): Promise<void> {
+    await this.#asSeen(task).set({ waiting: reason }).execute();
   }
 
   /** A mark for whoever has the task, or takes it next. False where it has ended. */
@@ -144,6 +180,14 @@ export class TasksStore {
     return this.#allOpen(organisation).where('state', '!=', 'queued').execute();
   }
 
+  /** Of those with an attempt under way the ones that `holder` has, or nobody any more. */
+  async begunFor(organisation: string, holder: string): Promise<TaskRow[]> {
+    return this.#allOpen(organisation)
+      .where('state', '!=', 'queued')
+      .where((task) => task.or([task('holder', '=', holder), isFree('tasks.holder')]))
+      .execute();
+  }
+
   /** Those of the Claw that have not ended, oldest first. */
   async nonFinalOf(organisation: string, claw: string): Promise<TaskRow[]> {
     return this.#allOpen(organisation).where('clawId', '=', claw).execute();
@@ -154,7 +198,7 @@ export class TasksStore {
     organisation: string,
     claw: string,
     limit = 1,
-    now: Date = new Date(),
+    now: Clocks = clocks(),
   ): Promise<TaskRow[]> {
     return this.#db
       .selectFrom('tasks')
@@ -162,11 +206,53 @@ export class TasksStore {
       .where('organisationId', '=', organisation)
       .where('clawId', '=', claw)
       .where('state', '=', 'queued')
-      .where((task) => task.or([task('notBefore', 'is', null), task('notBefore', '<=', now)]))
+      .where(isDue(now))
       .orderBy('priority', 'desc')
       .orderBy('id')
       .limit(limit)
       .execute();
+  }
+
+  /** The Claw's tasks that wait, oldest first, `limit` at most: of each what says for how long. */
+  async queuedOf(
+    organisation: string,
+    claw: string,
+    limit: number,
+  ): Promise<Pick<TaskRow, 'id' | 'epoch' | 'createdAt' | 'notBefore' | 'retryWaitMs'>[]> {
+    return this.#db
+      .selectFrom('tasks')
+      .select(['id', 'epoch', 'createdAt', 'notBefore', 'retryWaitMs'])
+      .where('organisationId', '=', organisation)
+      .where('clawId', '=', claw)
+      .where('state', '=', 'queued')
+      .where('endedAt', 'is', null)
+      .orderBy('id')
+      .limit(limit)
+      .execute();
+  }
+
+  /** Those with an attempt that `holder` has, and a mark to be cancelled. */
+  async toBeCancelled(holder: string): Promise<string[]> {
+    const rows = await this.#db
+      .selectFrom('tasks')
+      .select('id')
+      .where('holder', '=', holder)
+      .where('endedAt', 'is', null)
+      .where('cancelRequested', '=', true)
+      .execute();
+    return rows.map(({ id }) => id);
+  }
+
+  /** Which of these tasks, of whatever organisation, have ended. */
+  async endedAmong(ids: readonly string[]): Promise<Set<string>> {
+    if (ids.length === 0) return new Set();
+    const rows = await this.#db
+      .selectFrom('tasks')
+      .select('id')
+      .where('id', 'in', ids)
+      .where('endedAt', 'is not', null)
+      .execute();
+    return new Set(rows.map(({ id }) => id));
   }
 
   /** Tasks that have not ended although their deadline is over. */
@@ -175,18 +261,21 @@ export class TasksStore {
   }
 
   /** The attempt may have changed something outside: it is tried again only where that is allowed. */
-  async markActed(organisation: string, id: string, epoch: number): Promise<void> {
-    await this.#open(organisation, id)
-      .where('epoch', '=', epoch)
-      .where('acted', '=', false)
-      .set({ acted: true })
-      .execute();
+  async markActed(task: SeenTask): Promise<void> {
+    await this.#asSeen(task).where('acted', '=', false).set({ acted: true }).execute();
   }
 
   /** Attempts under way: starting or running. */
   async countActive(organisation: string, claw: string): Promise<number> {
-    const { starting = 0, running = 0 } = await this.byState(organisation, claw);
-    return starting + running;
+    const { count } = await this.#db
+      .selectFrom('tasks')
+      .select((task) => task.fn.countAll<number>().as('count'))
+      .where('organisationId', '=', organisation)
+      .where('clawId', '=', claw)
+      .where('state', 'in', ['starting', 'running'])
+      .where('endedAt', 'is', null)
+      .executeTakeFirstOrThrow();
+    return Number(count);
   }
 
   /** Tasks that have not ended, by state; of one Claw, or of the organisation. */
@@ -268,7 +357,23 @@ export class TasksStore {
       .orderBy('id');
   }
 
-  #move(organisation: string, id: string, to: TaskState, waiting: string | null = null) {
-    return this.#open(organisation, id).where('state', 'in', statesBefore(to)).set({ state: to, waiting });
+  #asSeen({ organisation, id, epoch, holder }: SeenTask) {
+    return this.#open(organisation, id)
+      .where('epoch', '=', epoch)
+      .where('holder', 'is not distinct from', holder);
   }
+
+  #move(task: SeenTask, to: TaskState, waiting: string | null = null) {
+    return this.#asSeen(task).where('state', 'in', statesBefore(to)).set({ state: to, waiting });
+  }
+}
+
+/** As `untilDueMs` has it. */
+function isDue({ wallMs, steadyMs }: Clocks) {
+  const [wall, steady] = [new Date(wallMs), new Date(steadyMs)];
+  return sql<boolean>`(not_before is null
+    or (retry_wait_ms is null and not_before <= ${wall}::timestamptz)
+    or (retry_wait_ms is not null and (
+      not_before <= ${steady}::timestamptz
+      or not_before - retry_wait_ms * interval '1 millisecond' > ${steady}::timestamptz)))`;
 }

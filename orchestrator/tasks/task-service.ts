@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import { CodedError, toCodedError } from '#errors/coded-error.ts';
 import type { ResultReply, TaskReply, TaskView, taskList } from '#protocol/api.ts';
@@ -6,28 +5,36 @@ import type { TaskEvent } from '#protocol/live.ts';
 import type { Principal } from '#access/decide.ts';
 import { assertAllowed } from '#access/decide.ts';
 import { isFinal } from '#task/state.ts';
+import { untilDueMs } from '#task/due.ts';
 import type { Vault } from '#vault/vault.ts';
 import { joinWords, type Words } from '../launch/error-words.ts';
-import type { Runs } from '../launch/runs.ts';
 import { clawNamed } from '../claws/claw-named.ts';
 import type { Log } from '../log.ts';
 import type { DispatchQueue } from '../queue/dispatch-queue.ts';
+import { clocks } from '../steady-clock.ts';
 import type { Store } from '../store/store.ts';
 import type { TaskRow } from '../store/tasks-store.ts';
 import { checkTask, sealTask, type TaskContent } from './accept-task.ts';
+import { contentHash } from './content-hash.ts';
 import type { FileService } from './file-service.ts';
+import type { QueueBounds } from './queue-bounds.ts';
 import { shredUnused } from './shred-unused.ts';
+import type { TaskStops } from './task-stops.ts';
 import { taskView } from './task-view.ts';
 
 interface Parts {
   readonly store: Store;
   readonly vault: Vault;
   readonly queue: DispatchQueue;
-  readonly runs: Runs;
+  readonly stops: Pick<TaskStops, 'stop'>;
+  readonly bounds: QueueBounds;
   readonly files: FileService;
   readonly resultFetchedMs: number;
   readonly log: Log;
 }
+
+/** So many wait with a job of their own beside those that could run at once. */
+const DISPATCHED_AHEAD = 20;
 
 /** Tasks as the API knows them: accepted, looked at, fetched, cancelled. */
 export class TaskService {
@@ -39,7 +46,7 @@ export class TaskService {
 
   /**
    * Accepts a task: when this returns, its row and its sealed input are committed. With an Idempotency-Key the same body gives the same task
-   * for 24 h, another body `idempotency_mismatch`. Throws as `checkTask`.
+   * for 24 h, another body `idempotency_mismatch`. Throws as `checkTask`, and `queue_full`.
    */
   async create(
     organisation: string,
@@ -47,21 +54,28 @@ export class TaskService {
     content: TaskContent,
     idempotencyKey: string | undefined,
   ): Promise<TaskReply> {
-    const { store, vault } = this.#parts;
+    const { store, vault, bounds } = this.#parts;
     const claw = await clawNamed(this.#parts.store.claws, organisation, clawName);
-    const once = idempotencyKey === undefined ? {} : { idempotencyKey, idempotencyHash: hashOf(content) };
+    const once =
+      idempotencyKey === undefined ? {} : { idempotencyKey, idempotencyHash: contentHash(content) };
     // Before the checks: a deadline that was right the first time may be over.
     const earlier = await store.tasks.ofKey({ claw: claw.id, ...once });
     if (earlier) return this.#reply(earlier, claw.name);
     const checked = checkTask(content, claw, new Date());
+    await store.assertRoom();
+    const admission = await bounds.assertRoom(claw, 1);
     const id = store.tasks.newId();
     const row = await sealTask(vault, { id, organisation, claw: claw.id }, checked);
     let created = false;
     try {
-      const result = await store.tasks.create({ ...row, ...once });
+      const result = await store.tasks.create({ ...row, ...once }, admission.most);
       created = result.created;
-      if (created) await this.dispatch(result.task);
+      if (created) admission.accepted();
+      // Behind many others it is dispatched when its turn comes: a job for each would have every one of them looked at now, and again when its time comes.
+      if (created && admission.ahead < claw.concurrency + DISPATCHED_AHEAD) await this.dispatch(result.task);
       return await this.#reply(result.task, claw.name);
+    } catch (error) {
+      throw admission.refused(error);
     } finally {
       if (!created) await shredUnused(store.tasks, vault, [id]);
     }
@@ -105,7 +119,7 @@ export class TaskService {
     return { ...reply, answer: answer.expose().toString('utf8'), files: left };
   }
 
-  /** Ends a task in whatever state within two seconds; `task_final` where it has ended. */
+  /** Ends a task in whatever state, within its Claw's `cancelGraceMs` and a second; `task_final` where it has ended. */
   async cancel(organisation: string, id: string): Promise<TaskReply> {
     const { store } = this.#parts;
     const task = await this.#task(organisation, id);
@@ -114,14 +128,9 @@ export class TaskService {
     return this.#reply((await store.tasks.byId(organisation, id)) ?? task);
   }
 
-  /** Ends a task that has not ended: by its run where this process has it, by its row while it waits, by a mark while it starts. */
+  /** See TaskStops. */
   async stopTask(task: TaskRow, reason: 'cancelled', details?: Record<string, unknown>): Promise<void> {
-    const { store, runs } = this.#parts;
-    await store.tasks.requestCancel(task.organisation, task.id);
-    // The row first: a run may still be there whose task has just gone back to the queue.
-    const now = await store.tasks.byId(task.organisation, task.id);
-    if (now?.state === 'queued') await runs.endQueued(now, reason, details);
-    else runs.get(task.id)?.stop(reason, details);
+    await this.#parts.stops.stop(task, reason, details);
   }
 
   /** For a watcher: that it may watch; and the last word of a task that has ended. */
@@ -136,8 +145,8 @@ export class TaskService {
   async dispatch(task: TaskRow): Promise<void> {
     const { queue, log } = this.#parts;
     try {
-      const { organisation, id, epoch, priority, notBefore } = task;
-      await queue.add({ organisation, task: id, epoch, priority }, (notBefore?.getTime() ?? 0) - Date.now());
+      const { organisation, id, epoch, priority } = task;
+      await queue.add({ organisation, task: id, epoch, priority }, untilDueMs(task, clocks()));
     } catch (error) {
       log.warn({ task: task.id, code: toCodedError(error).code }, 'not dispatched yet');
     }
@@ -179,8 +188,4 @@ export class TaskService {
     );
     return (claw) => names.get(claw) ?? claw;
   }
-}
-
-function hashOf(content: TaskContent): string {
-  return createHash('sha256').update(JSON.stringify(content)).digest('hex');
 }

@@ -64,6 +64,20 @@ export function createInstruments(register: Registry) {
     tasks: gauge('clawcage_tasks', 'Tasks that have not ended, by state.', 'state'),
     tasksEnded: counter('clawcage_tasks_ended_total', 'Tasks that ended, by state.', 'claw', 'state'),
     queueDepth: gauge('clawcage_queue_depth', 'Jobs that wait for a worker.'),
+    refused: counter(
+      'clawcage_tasks_refused_total',
+      'Tasks and batches that were not accepted since too many wait, by whose bound.',
+      'level',
+    ),
+    freeDisk: gauge('clawcage_free_disk_bytes', 'Free bytes where home and engine keep their data.', 'path'),
+    freeMemory: gauge(
+      'clawcage_available_memory_bytes',
+      'Memory of this machine that cages could still use.',
+    ),
+    intakeLimit: gauge(
+      'clawcage_intake_limit',
+      'Cages that may be started at once; below 4 while the engine is slow.',
+    ),
     cageStart: new Histogram({
       name: 'clawcage_cage_start_seconds',
       help: 'From the wish for a cage to its link, by where the cage came from.',

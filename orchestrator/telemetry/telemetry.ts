@@ -41,7 +41,8 @@ export class Telemetry {
   readonly #readings: (() => Promise<void>)[] = [];
 
   constructor(options: TelemetryOptions = {}) {
-    const { folded, tasks, cageStart, permitWait, webhooks } = this.#instruments;
+    const { folded, tasks, cageStart, permitWait, webhooks, refused } = this.#instruments;
+    for (const level of ['claw', 'organisation']) refused.inc({ level }, 0);
     for (const outcome of WEBHOOK_OUTCOMES) webhooks.inc({ outcome }, 0);
     this.#claws = new BoundedLabels(options.mostClaws ?? 500, () => folded.inc({ label: 'claw' }));
     this.#models = new BoundedLabels(options.mostModels ?? 50, () => folded.inc({ label: 'model' }));
@@ -159,6 +160,25 @@ export class Telemetry {
 
   queueDepth(jobs: number): void {
     this.#instruments.queueDepth.set(jobs);
+  }
+
+  /** A task was not accepted, since too many wait. */
+  taskRefused(level: 'claw' | 'organisation'): void {
+    this.#instruments.refused.inc({ level });
+  }
+
+  /** What there is for the next start. */
+  roomRead(
+    reading: {
+      readonly disks: readonly { readonly path: string; readonly freeBytes: number }[];
+      readonly memory: { readonly availableBytes: number } | undefined;
+    },
+    intake: { readonly limit: number },
+  ): void {
+    const { freeDisk, freeMemory, intakeLimit } = this.#instruments;
+    for (const { path, freeBytes } of reading.disks) freeDisk.set({ path }, freeBytes);
+    if (reading.memory) freeMemory.set(reading.memory.availableBytes);
+    intakeLimit.set(intake.limit);
   }
 
   /** A Claw's caps and what counts against them now, as the limiter's `window` says it. */

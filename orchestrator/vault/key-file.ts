@@ -1,18 +1,11 @@
 import { randomBytes, randomFillSync } from 'node:crypto';
-import { link, mkdir, open, readdir, unlink } from 'node:fs/promises';
+import { mkdir, open, readdir, unlink } from 'node:fs/promises';
 import path from 'node:path';
+import { CodedError } from '#errors/coded-error.ts';
 import { offHeap, Secret } from '#secret/secret.ts';
+import { createWhole, syncDirectory } from '../home/whole-file.ts';
 
 const KEY_BYTES = 32;
-
-async function syncDirectory(dir: string): Promise<void> {
-  const handle = await open(dir, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
 
 export async function makeKeyDirectory(dir: string): Promise<void> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
@@ -20,7 +13,7 @@ export async function makeKeyDirectory(dir: string): Promise<void> {
 
 const isCode = (error: unknown, code: string): boolean => (error as NodeJS.ErrnoException).code === code;
 
-/** The 32 bytes of a key file; undefined where there is none; an error where it is not whole. */
+/** The 32 bytes of a key file; undefined where there is none. Throws `home_damaged` where it is not whole. */
 export async function readKeyFile(file: string): Promise<Secret | undefined> {
   let handle;
   try {
@@ -34,7 +27,7 @@ export async function readKeyFile(file: string): Promise<Secret | undefined> {
     const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
     if (bytesRead !== KEY_BYTES) {
       bytes.fill(0);
-      throw new Error(`${file} is not a key of ${KEY_BYTES} bytes`);
+      throw new CodedError('home_damaged', { file, reason: `not a key of ${KEY_BYTES} bytes` });
     }
     return new Secret(bytes.subarray(0, KEY_BYTES));
   } finally {
@@ -44,30 +37,20 @@ export async function readKeyFile(file: string): Promise<Secret | undefined> {
 
 /**
  * Makes a key of 32 random bytes with mode 0600, on the disk whole before it bears its name. False where that name is
- * taken: then nothing is changed.
+ * taken: then nothing is changed. Throws `store_full` where the disk is.
  */
 export async function createKeyFile(file: string): Promise<boolean> {
-  const dir = path.dirname(file);
-  const draft = path.join(dir, `.draft-${randomBytes(8).toString('hex')}`);
   const bytes = randomFillSync(offHeap(KEY_BYTES));
-  const handle = await open(draft, 'wx', 0o600);
   try {
-    await handle.writeFile(bytes);
-    await handle.sync();
+    return await writeKeyFile(file, bytes);
   } finally {
     bytes.fill(0);
-    await handle.close();
   }
-  try {
-    await link(draft, file);
-  } catch (error) {
-    if (isCode(error, 'EEXIST')) return false;
-    throw error;
-  } finally {
-    await unlink(draft);
-  }
-  await syncDirectory(dir);
-  return true;
+}
+
+/** As `createKeyFile`, of a key that there is already; `bytes` stay the caller's to wipe. */
+export async function writeKeyFile(file: string, bytes: Buffer): Promise<boolean> {
+  return createWhole(file, bytes);
 }
 
 /**

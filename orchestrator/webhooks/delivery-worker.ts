@@ -3,6 +3,7 @@ import { toCodedError } from '#errors/coded-error.ts';
 import type { TaskReply, WebhookBody } from '#protocol/api.ts';
 import type { Log } from '../log.ts';
 import type { DeliveriesStore, DeliveryRow } from '../store/deliveries-store.ts';
+import { steadyNow } from '../steady-clock.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Poster } from './post.ts';
 import { afterAttempt, BACKOFF_MS, type Answer } from './schedule.ts';
@@ -35,7 +36,7 @@ export class DeliveryWorker {
   readonly #stop = new AbortController();
   readonly #sending = new Set<Promise<void>>();
   #woken = Promise.withResolvers<void>();
-  #healedAtMs = 0;
+  #healedAtMs = -Infinity;
   #running: Promise<void> | undefined;
 
   constructor(parts: Parts) {
@@ -80,12 +81,11 @@ export class DeliveryWorker {
   /** Begins what is due; how long there is nothing more to do. */
   async #round(): Promise<number> {
     const { deliveries } = this.#parts;
-    const now = new Date();
-    if (now.getTime() - this.#healedAtMs > HEAL_EVERY_MS) await this.#heal(now);
+    if (performance.now() - this.#healedAtMs > HEAL_EVERY_MS) await this.#heal(new Date());
     const free = AT_ONCE - this.#sending.size;
     // The end of an attempt wakes.
     if (free <= 0) return LOOK_EVERY_MS;
-    for (const delivery of await deliveries.take(now, free, LEASE_MS)) {
+    for (const delivery of await deliveries.take(new Date(steadyNow()), free, LEASE_MS)) {
       const sending = this.#attempt(delivery).finally(() => {
         this.#sending.delete(sending);
         this.wake();
@@ -93,14 +93,14 @@ export class DeliveryWorker {
       this.#sending.add(sending);
     }
     const next = await deliveries.nextAt();
-    const untilMs = next === undefined ? LOOK_EVERY_MS : Math.max(0, next.getTime() - Date.now());
+    const untilMs = next === undefined ? LOOK_EVERY_MS : Math.max(0, next.getTime() - steadyNow());
     return Math.min(untilMs, LOOK_EVERY_MS);
   }
 
   /** A crash between a task's end and its delivery. */
   async #heal(now: Date): Promise<void> {
     for (const task of await this.#parts.deliveries.missing(now)) await this.#parts.deliveries.enqueue(task);
-    this.#healedAtMs = now.getTime();
+    this.#healedAtMs = performance.now();
   }
 
   async #attempt(delivery: DeliveryRow): Promise<void> {
@@ -108,7 +108,7 @@ export class DeliveryWorker {
     const answer = await this.#send(delivery).catch((error: unknown): Answer => ({
       error: toCodedError(error),
     }));
-    const outcome = afterAttempt(answer, delivery.attempts, new Date(), backoffMs);
+    const outcome = afterAttempt(answer, delivery.attempts, new Date(steadyNow()), backoffMs);
     telemetry.webhookAttempted(outcome.state === 'waiting' ? 'retried' : outcome.state);
     const { state, lastStatus: status, lastError: code } = outcome;
     log.info({ delivery: delivery.id, attempt: delivery.attempts, state, status, code }, 'webhook attempted');

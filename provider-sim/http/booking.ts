@@ -15,6 +15,7 @@ export class Booking {
   key: string | undefined;
   operation: string | null = null;
   model: string | null = null;
+  note: string | null = null;
   status = 0;
   offeredTokens = 0;
   inputTokens = 0;
@@ -58,6 +59,7 @@ export class Booking {
       path: this.#path,
       operation: this.operation,
       model: this.model,
+      note: this.note,
       status: this.status,
       inputTokens: this.inputTokens,
       cachedTokens: this.cachedTokens,

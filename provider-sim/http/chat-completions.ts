@@ -21,6 +21,7 @@ export async function chatCompletions(visit: Visit): Promise<void> {
   admit(visit, 'chat', request.model, tokens);
   const plan = planFor(prompt, key, provider.attempts);
   exchange.manners = plan.manners ?? {};
+  booking.note = plan.note ?? null;
   booking.inputTokens = tokens;
   booking.cachedTokens = provider.cache.cachedTokens(key, prompt, tokens);
   const production = new Production(plan, outputLimitOf(request));

@@ -46,4 +46,6 @@ export interface Plan {
   /** The reason that the answer ends with, where the script names it. */
   readonly finish?: 'length' | 'content_filter' | undefined;
   readonly manners?: Manners | undefined;
+  /** Goes into the books. */
+  readonly note?: string | undefined;
 }

@@ -10,6 +10,7 @@ export type Step =
   | { readonly verb: 'wait'; readonly ms: number }
   | { readonly verb: 'pace'; readonly perSecond: number }
   | { readonly verb: 'no-usage' }
+  | { readonly verb: 'note'; readonly text: string }
   | { readonly verb: 'refuse'; readonly text: string }
   | { readonly verb: 'finish'; readonly reason: 'length' | 'content_filter' }
   | { readonly verb: 'reason'; readonly tokens: number }
@@ -127,6 +128,7 @@ const VERBS: Record<string, (rest: string) => Line> = {
     );
     return { steps: [{ verb: 'cut', ...reach(after, times) }] };
   },
+  note: (rest) => ({ steps: [{ verb: 'note', text: rest }] }),
   'no-usage': (rest) => {
     read(rest, /^$/, '@no-usage');
     return { steps: [{ verb: 'no-usage' }] };

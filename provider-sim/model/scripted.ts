@@ -15,18 +15,24 @@ import type { Manners, Part, Plan, Spoiler } from './plan.ts';
 import type { Fault, ScriptCall, Step } from './script.ts';
 import { fillJson, templates } from './templates.ts';
 
+/** Characters. */
+const LONGEST_NOTE = 300;
+
 /** What a call of a script does with a request that was sent with this key. */
 export function scriptedPlan(call: ScriptCall, prompt: Prompt, key: string, attempts: Attempts): Plan {
   const fault = attempts.strike(key, prompt.messages, call.filter(isFault));
   const spoiler = fault && spoilerOf(fault, prompt, key);
   const steps =
     fault && spoiler && spoiler.afterTokens === undefined ? call.slice(0, call.indexOf(fault)) : call;
+  const fill = templates(prompt, key);
+  const note = call.find((step) => step.verb === 'note')?.text;
   return {
-    parts: thoughtFirst(prompt, joined(partsOf(steps, templates(prompt, key), key))),
+    parts: thoughtFirst(prompt, joined(partsOf(steps, fill, key))),
     spoiler,
     reportsUsage: !call.some(({ verb }) => verb === 'no-usage'),
     finish: call.find((step) => step.verb === 'finish')?.reason,
     manners: mannersOf(call, fault),
+    note: note === undefined ? undefined : fill(note).slice(0, LONGEST_NOTE),
   };
 }
 

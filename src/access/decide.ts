@@ -20,7 +20,8 @@ export type Action =
   | 'tasks.cancel'
   | 'usage.read'
   | 'webhooks.secret'
-  | 'system.read';
+  | 'system.read'
+  | 'system.backup';
 
 export interface Decision {
   readonly allowed: boolean;

@@ -32,5 +32,8 @@ export const BEHAVIOUR = [
   'reuse',
   'idleMs',
   'resources',
+  'timeouts',
+  'cancelGraceMs',
+  'maxQueued',
 ] as const satisfies readonly (keyof ClawFields)[];
 export type ClawBehaviour = Pick<ClawFields, (typeof BEHAVIOUR)[number]>;

@@ -10,6 +10,8 @@ export function settingsOf(document: ClawDocument): ClawFields {
     name: _name,
     deploy: _deploy,
     timeout,
+    timeouts,
+    cancelGrace,
     idle,
     agent,
     retry,
@@ -23,6 +25,8 @@ export function settingsOf(document: ClawDocument): ClawFields {
     instructions: textOf(instructions),
     ca: ca === null ? null : textOf(ca),
     timeoutMs: timeout,
+    timeouts: { waitingMs: timeouts.waiting, startingMs: timeouts.starting },
+    cancelGraceMs: cancelGrace,
     idleMs: idle,
     agent,
     retry: {
@@ -48,13 +52,18 @@ function textOf(text: ClawDocument['instructions']): string {
 
 /** The form of a Claw's settings, every field of it; the reverse of `settingsOf`. */
 export function formOf(name: string, settings: ClawFields): ClawForm {
-  const { timeoutMs, idleMs, retry, resources, model, key, ...same } = settings;
+  const { timeoutMs, timeouts, cancelGraceMs, idleMs, retry, resources, model, key, ...same } = settings;
   const form: ClawForm = {
     name,
     model,
     key,
     ...same,
     timeout: durationOf(timeoutMs),
+    timeouts: {
+      waiting: timeouts.waitingMs === null ? null : durationOf(timeouts.waitingMs),
+      starting: durationOf(timeouts.startingMs),
+    },
+    cancelGrace: durationOf(cancelGraceMs),
     idle: durationOf(idleMs),
     retry: {
       attempts: retry.attempts,
@@ -83,13 +92,13 @@ export function changedSettings(present: ClawFields, wanted: ClawFields): Partia
   );
 }
 
-/** Without what is at its default, in `agent`, `retry` and `resources` field by field. */
+/** Without what is at its default, in `agent`, `retry`, `resources` and `timeouts` field by field. */
 export function withoutDefaults(form: ClawForm): ClawForm {
   const usual = formOf(form.name, clawDefaults.parse({ model: form.model, key: form.key }));
   return { name: form.name, model: form.model, key: form.key, ...(differing(form, usual) as object) };
 }
 
-const NESTED = ['agent', 'retry', 'resources'];
+const NESTED = ['agent', 'retry', 'resources', 'timeouts'];
 
 function differing(own: object, usual: object): object {
   return Object.fromEntries(

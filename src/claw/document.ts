@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { agentSettings, cageResources, clawCreate, clawFields, retryPolicy } from '#protocol/api.ts';
+import {
+  agentSettings,
+  cageResources,
+  clawCreate,
+  clawFields,
+  retryPolicy,
+  taskTimeouts,
+} from '#protocol/api.ts';
 import { DURATION, durationOf, mebibytesOf, msOf, SIZE, sizeOf } from './units.ts';
 
 /**
@@ -8,42 +15,47 @@ import { DURATION, durationOf, mebibytesOf, msOf, SIZE, sizeOf } from './units.t
  */
 export const API_VERSION = 'clawcage/v1';
 
-type Whole = z.ZodDefault<z.ZodInt>;
+interface Form {
+  readonly pattern: RegExp;
+  readonly read: (text: string) => number | undefined;
+  readonly write: (n: number) => string;
+  readonly hint: string;
+}
 
-/** Of a number of the wire the form with a unit, within the same bounds and with the same default. */
-function inUnits(
-  wire: Whole,
-  form: {
-    pattern: RegExp;
-    read: (text: string) => number | undefined;
-    write: (n: number) => string;
-    hint: string;
-  },
-) {
-  const { minValue, maxValue } = wire.unwrap();
+/** Of a number of the wire the form with a unit, within the same bounds. */
+function inUnits(wire: z.ZodInt, form: Form) {
+  const { minValue, maxValue } = wire;
   const [least, most] = [form.write(minValue ?? 0), form.write(maxValue ?? 0)];
   return z
     .string(form.hint)
     .regex(form.pattern, form.hint)
     .transform((text) => form.read(text) ?? Number.NaN)
-    .refine((n) => n >= (minValue ?? 0) && n <= (maxValue ?? 0), `between ${least} and ${most}`)
-    .prefault(form.write(wire.parse(undefined)));
+    .refine((n) => n >= (minValue ?? 0) && n <= (maxValue ?? 0), `between ${least} and ${most}`);
 }
 
-const duration = (wire: Whole) =>
-  inUnits(wire, {
-    pattern: DURATION,
-    read: msOf,
-    write: durationOf,
-    hint: 'a whole number and ms, s, m, h or d, such as 90s or 10m',
-  });
-const size = (wire: Whole) =>
-  inUnits(wire, {
-    pattern: SIZE,
-    read: mebibytesOf,
-    write: sizeOf,
-    hint: 'a whole number and MiB or GiB, such as 512MiB',
-  });
+const DURATIONS: Form = {
+  pattern: DURATION,
+  read: msOf,
+  write: durationOf,
+  hint: 'a whole number and ms, s, m, h or d, such as 90s or 10m',
+};
+const SIZES: Form = {
+  pattern: SIZE,
+  read: mebibytesOf,
+  write: sizeOf,
+  hint: 'a whole number and MiB or GiB, such as 512MiB',
+};
+
+const duration = (wire: z.ZodDefault<z.ZodInt>) =>
+  inUnits(wire.unwrap(), DURATIONS).prefault(durationOf(wire.parse(undefined)));
+/** A span that may be without end. */
+const durationOrNone = (wire: z.ZodDefault<z.ZodNullable<z.ZodInt>>) =>
+  inUnits(wire.unwrap().unwrap(), DURATIONS)
+    .nullable()
+    .prefault(noneOr(wire.parse(undefined)));
+const noneOr = (ms: number | null): string | null => (ms === null ? null : durationOf(ms));
+const size = (wire: z.ZodDefault<z.ZodInt>) =>
+  inUnits(wire.unwrap(), SIZES).prefault(sizeOf(wire.parse(undefined)));
 
 /** A text, or the file that holds it, beside the document. */
 const fileReference = z.strictObject({ file: z.string().min(1).max(4096) });
@@ -54,6 +66,7 @@ export const TEXT_FIELDS = ['instructions', 'ca'] as const;
 const agent = agentSettings.shape;
 const retry = retryPolicy.shape;
 const resources = cageResources.shape;
+const timeouts = taskTimeouts.shape;
 
 const agentForm = z.strictObject({
   command: agent.command.describe(
@@ -70,6 +83,14 @@ const retryForm = z.strictObject({
   backoff: duration(retry.backoffMs).describe('wait before the second attempt; it doubles from then on'),
   maxBackoff: duration(retry.maxBackoffMs).describe('longest wait between two attempts'),
   idempotent: retry.idempotent.describe('try again even where the agent had begun to act'),
+});
+const timeoutsForm = z.strictObject({
+  waiting: durationOrNone(timeouts.waitingMs).describe(
+    'longest time that a task waits for its start (a retry: since the attempt before); null is without end',
+  ),
+  starting: duration(timeouts.startingMs).describe(
+    'longest time until its agent runs, the pull of a foreign image included',
+  ),
 });
 const resourcesForm = z.strictObject({
   memory: size(resources.memoryMiB).describe('memory of the cage, swap included'),
@@ -99,6 +120,13 @@ export const clawDocument = z
     maxSteps: clawFields.maxSteps.describe('model calls that the built-in agent may make for one task'),
     concurrency: clawFields.concurrency.describe('tasks that may run at once; the others wait'),
     timeout: duration(clawFields.timeoutMs).describe('longest time of a task, unless the task names another'),
+    timeouts: timeoutsForm
+      .prefault({})
+      .describe('longest times before it runs; past one of them the task ends as timed out'),
+    cancelGrace: duration(clawFields.cancelGraceMs).describe(
+      'how long the agent of a cancelled task has between SIGTERM and SIGKILL',
+    ),
+    maxQueued: clawFields.maxQueued.describe('tasks that may wait; more are refused with `queue_full`'),
     api: clawFields.api.describe('what the built-in agent speaks; local model servers know only `chat`'),
     models: clawFields.models.describe(
       'models beside `model`, by operation, such as `images: [gpt-image-2]`',

@@ -8,7 +8,8 @@ import { expirySent, expiryUnsent, isLate, sentAt, SEND_WITHIN_MS } from './wind
 export interface ModelRequest {
   readonly call: string;
   readonly task: string;
-  readonly epoch: number;
+  /** Of who asks: the newest of the task is obeyed. */
+  readonly fence: number;
   /** The Claw in whose line the call waits. */
   readonly line: string;
   readonly tokens: number;
@@ -57,16 +58,16 @@ export class LogModel {
   readonly #fences = new Map<string, number>();
   #waiting: Waiter[] = [];
 
-  fence(task: string, epoch: number): number {
-    const newest = Math.max(this.#fences.get(task) ?? 0, epoch);
+  fence(task: string, fence: number): number {
+    const newest = Math.max(this.#fences.get(task) ?? 0, fence);
     this.#fences.set(task, newest);
     return newest;
   }
 
   permit(request: ModelRequest, now: number): ModelAnswer {
     const newest = this.#fences.get(request.task);
-    if (newest === undefined || newest < request.epoch) return { kind: 'unfenced' };
-    if (newest > request.epoch) return this.#leave(request.call, { kind: 'superseded' });
+    if (newest === undefined || newest < request.fence) return { kind: 'unfenced' };
+    if (newest > request.fence) return this.#leave(request.call, { kind: 'superseded' });
 
     const before = this.#calls.get(request.call);
     if (before) return { kind: 'granted', sendWithinMs: before.settled ? 0 : timeLeft(before, now) };

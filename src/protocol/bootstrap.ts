@@ -9,7 +9,8 @@ export type GateAddress = z.infer<typeof gateAddress>;
 
 /**
  * The one message that a new container gets on its stdin, as one line of JSON, after which stdin is closed.
- * Nothing else ever goes over stdio.
+ * Nothing else ever goes over stdio. No versions are negotiated here: an orchestrator starts cages of its own release's image only, and one that adopts a cage
+ * finds it with its bootstrap.
  */
 export const bootstrap = z.strictObject({
   version: z.literal(1),

@@ -2,7 +2,6 @@ import { CodedError, toCodedError } from '#errors/coded-error.ts';
 import type { DecodedFrame } from './frames-decoder.ts';
 import { LinkConnection, type LinkTransport } from './link-connection.ts';
 import {
-  PROTOCOL_VERSION,
   resumeMessage,
   toCage,
   type FromCage,
@@ -12,7 +11,16 @@ import {
 } from './link-messages.ts';
 import type { OutboxLimits } from './link-outbox.ts';
 import { LinkSession } from './link-session.ts';
-import { messageParser } from './link-parse.ts';
+import { messageParser, PASSED_OVER } from './link-parse.ts';
+import {
+  highestCommon,
+  isNewer,
+  PROTOCOL,
+  TELLS_VERSIONS,
+  versionsIn,
+  versionsOf,
+  type VersionRange,
+} from './link-versions.ts';
 
 /** What the cage says of itself to each controller; the session adds versions and numbers. */
 export type CageHello = Pick<HelloMessage, 'cageId' | 'meterPublicKey' | 'proof' | 'task'>;
@@ -20,6 +28,8 @@ export type CageHello = Pick<HelloMessage, 'cageId' | 'meterPublicKey' | 'proof'
 export interface ControllerState {
   readonly connected: boolean;
   readonly epoch: number;
+  /** Of the protocol, as it is spoken with this controller. */
+  readonly version: number;
   /** This controller's epoch is newer than any before: what an older one was asked and did not answer has to be asked again. */
   readonly fresh: boolean;
 }
@@ -31,6 +41,14 @@ export interface CageSessionOptions {
   /** Something that came was refused, or a handler failed; the connection is closed already. */
   readonly onError?: ((error: CodedError) => void) | undefined;
   readonly limits?: OutboxLimits | undefined;
+  readonly protocol?: VersionRange | undefined;
+}
+
+/** What a controller wants, and how it is spoken with. */
+interface Claim {
+  readonly resume: ResumeMessage;
+  readonly version: number;
+  readonly isNewer: boolean;
 }
 
 /**
@@ -40,12 +58,16 @@ export interface CageSessionOptions {
 export class CageSession {
   readonly #options: CageSessionOptions;
   readonly #session: LinkSession<FromCage, ToCage>;
+  readonly #protocol: VersionRange;
   #epoch = 0;
+  #version: number;
   /** The connection of the controller that is obeyed, from its `resume` on. */
   #claim: LinkConnection | undefined;
 
   constructor(options: CageSessionOptions) {
     this.#options = options;
+    this.#protocol = options.protocol ?? PROTOCOL;
+    this.#version = this.#protocol.oldest;
     this.#session = new LinkSession<FromCage, ToCage>({
       lastSeq: 0,
       parse: messageParser<ToCage>(toCage),
@@ -80,36 +102,42 @@ export class CageSession {
     connection.close();
     if (this.#claim !== connection) return;
     this.#claim = undefined;
-    this.#options.onController({ connected: false, epoch: this.#epoch, fresh: false });
+    this.#options.onController({
+      connected: false,
+      epoch: this.#epoch,
+      version: this.#version,
+      fresh: false,
+    });
   }
 
   #take(connection: LinkConnection, frame: DecodedFrame): void {
     if (frame.kind !== 'handshake') return this.#session.take(connection, frame);
     if (this.#claim === connection) throw new CodedError('link_frame_invalid', { part: 'order' });
-    this.#resume(connection, parseResume(frame.payload));
+    this.#resume(connection, parseResume(frame.payload, this.#protocol));
   }
 
-  #resume(connection: LinkConnection, resume: ResumeMessage): void {
+  #resume(connection: LinkConnection, { resume, version, isNewer: withNewer }: Claim): void {
     if (resume.epoch < this.#epoch) throw new CodedError('link_superseded', { epoch: this.#epoch });
     this.#session.peerHandled(resume.lastSeq);
     const fresh = resume.epoch > this.#epoch;
     const previous = this.#claim;
     this.#epoch = resume.epoch;
+    this.#version = version;
     this.#claim = connection;
     if (fresh) this.#session.restartInbox(0);
     if (fresh && previous !== undefined)
       this.#refuse(previous, new CodedError('link_superseded', { epoch: resume.epoch }));
     previous?.close();
-    void this.#welcome(connection, fresh);
+    void this.#welcome(connection, fresh, withNewer);
   }
 
-  async #welcome(connection: LinkConnection, fresh: boolean): Promise<void> {
+  async #welcome(connection: LinkConnection, fresh: boolean, withNewer: boolean): Promise<void> {
     try {
       const hello = await this.#options.hello();
       if (this.#claim !== connection || !connection.open) return;
       connection.handshake(this.#hello(hello));
-      this.#session.begin(connection);
-      this.#options.onController({ connected: true, epoch: this.#epoch, fresh });
+      this.#session.begin(connection, withNewer);
+      this.#options.onController({ connected: true, epoch: this.#epoch, version: this.#version, fresh });
     } catch (error) {
       this.#refuse(connection, toCodedError(error));
     }
@@ -118,7 +146,8 @@ export class CageSession {
   #hello(hello: CageHello): HelloMessage {
     return {
       type: 'hello',
-      version: PROTOCOL_VERSION,
+      version: this.#version,
+      ...(this.#version >= TELLS_VERSIONS && { versions: versionsOf(this.#protocol) }),
       epoch: this.#epoch,
       lastSeq: this.#session.inbox.handled,
       nextSeq: this.#session.outbox.acked + 1,
@@ -133,19 +162,16 @@ export class CageSession {
   }
 }
 
-function parseResume(payload: unknown): ResumeMessage {
-  const versions = (payload as { versions?: unknown } | null)?.versions;
-  // Asked first, since a later version's `resume` may have another form.
-  if (Array.isArray(versions) && !versions.includes(PROTOCOL_VERSION)) {
-    throw new CodedError('link_version', {
-      offered: versions.filter(Number.isSafeInteger).slice(0, 16),
-      spoken: [PROTOCOL_VERSION],
-    });
-  }
-  const parsed = resumeMessage.safeParse(payload);
-  const numbers =
-    parsed.success &&
-    [parsed.data.epoch, parsed.data.lastSeq].every((n) => Number.isSafeInteger(n) && n >= 0);
-  if (!parsed.success || !numbers) throw new CodedError('link_message_unknown', { handshake: true });
-  return parsed.data;
+const parse = messageParser<ResumeMessage>(resumeMessage);
+
+function parseResume(payload: unknown, own: VersionRange): Claim {
+  const offered = versionsIn(payload) ?? [];
+  const version = offered.length > 0 ? highestCommon(own, offered) : own.oldest;
+  const newer = isNewer(own, offered);
+  const resume = parse(payload, newer);
+  if (resume === PASSED_OVER || ![resume.epoch, resume.lastSeq].every(isCount))
+    throw new CodedError('link_message_unknown', { handshake: true });
+  return { resume, version, isNewer: newer };
 }
+
+const isCount = (n: number): boolean => Number.isSafeInteger(n) && n >= 0;

@@ -5,7 +5,6 @@ import { LinkConnection, type LinkTransport } from './link-connection.ts';
 import {
   fromCage,
   helloMessage,
-  PROTOCOL_VERSION,
   refuseMessage,
   type FromCage,
   type HelloMessage,
@@ -15,7 +14,15 @@ import {
 } from './link-messages.ts';
 import type { OutboxLimits } from './link-outbox.ts';
 import { LinkSession } from './link-session.ts';
-import { messageParser } from './link-parse.ts';
+import { messageParser, PASSED_OVER } from './link-parse.ts';
+import {
+  highestCommon,
+  isNewer,
+  PROTOCOL,
+  versionsIn,
+  versionsOf,
+  type VersionRange,
+} from './link-versions.ts';
 
 export interface ControllerSessionOptions {
   readonly epoch: number;
@@ -27,16 +34,19 @@ export interface ControllerSessionOptions {
   /** No connection can succeed any more: refused, or the other end does not keep to the protocol. */
   readonly onFatal: (error: CodedError) => void;
   readonly limits?: OutboxLimits | undefined;
+  readonly protocol?: VersionRange | undefined;
 }
 
 /** The controller's end of the link to one cage, for one epoch and over all its connections. */
 export class ControllerSession {
   readonly #options: ControllerSessionOptions;
   readonly #session: LinkSession<ToCage, FromCage>;
+  readonly #protocol: VersionRange;
   #greeted = false;
 
   constructor(options: ControllerSessionOptions) {
     this.#options = options;
+    this.#protocol = options.protocol ?? PROTOCOL;
     this.#session = new LinkSession<ToCage, FromCage>({
       lastSeq: options.lastSeq,
       parse: messageParser<FromCage>(fromCage),
@@ -64,7 +74,7 @@ export class ControllerSession {
     });
     connection.handshake({
       type: 'resume',
-      versions: [PROTOCOL_VERSION],
+      versions: versionsOf(this.#protocol),
       epoch: this.#options.epoch,
       lastSeq: this.#session.inbox.handled,
     } satisfies ResumeMessage);
@@ -73,7 +83,7 @@ export class ControllerSession {
 
   #take(connection: LinkConnection, frame: DecodedFrame): void {
     if (frame.kind !== 'handshake') return this.#session.take(connection, frame);
-    const answer = parseAnswer(frame.payload);
+    const answer = parseAnswer(frame.payload, this.#protocol);
     if (answer.type === 'refuse') throw fromBody({ code: answer.error.code, details: answer.error.details });
     if (this.#session.connection === connection)
       throw new CodedError('link_frame_invalid', { part: 'order' });
@@ -81,13 +91,13 @@ export class ControllerSession {
   }
 
   #greet(connection: LinkConnection, hello: HelloMessage): void {
-    if (hello.version !== PROTOCOL_VERSION) throw new CodedError('link_version', { version: hello.version });
+    highestCommon(this.#protocol, [hello.version]);
     if (hello.epoch !== this.#options.epoch) throw new CodedError('link_sequence', { epoch: hello.epoch });
     this.#session.peerHandled(hello.lastSeq);
     this.#catchUp(hello.nextSeq);
     this.#greeted = true;
     this.#options.onHello(hello);
-    this.#session.begin(connection);
+    this.#session.begin(connection, isNewer(this.#protocol, hello.versions ?? []));
   }
 
   /** At first a gap only means that an earlier controller handled more than it persisted; later on it is a loss. */
@@ -99,10 +109,12 @@ export class ControllerSession {
   }
 }
 
-const answer = z.discriminatedUnion('type', [helloMessage, refuseMessage]);
+const parse = messageParser<HelloMessage | RefuseMessage>(
+  z.discriminatedUnion('type', [helloMessage, refuseMessage]),
+);
 
-function parseAnswer(payload: unknown): HelloMessage | RefuseMessage {
-  const parsed = answer.safeParse(payload);
-  if (!parsed.success) throw new CodedError('link_message_unknown', { handshake: true });
-  return parsed.data;
+function parseAnswer(payload: unknown, own: VersionRange): HelloMessage | RefuseMessage {
+  const answer = parse(payload, isNewer(own, versionsIn(payload) ?? []));
+  if (answer === PASSED_OVER) throw new CodedError('link_message_unknown', { handshake: true });
+  return answer;
 }

@@ -2,9 +2,8 @@ import * as z from 'zod/mini';
 
 /**
  * What is said over the link once frames, sequence and acknowledgement are taken away (see frames.ts). JSON, UTF-8.
- * Times are durations in milliseconds, never points in time: the two ends share no clock.
+ * Times are durations in milliseconds, never points in time: the two ends share no clock. Versions: see link-versions.ts.
  */
-export const PROTOCOL_VERSION = 2;
 
 const errorBody = z.strictObject({
   code: z.string(),
@@ -274,7 +273,10 @@ export type ResumeMessage = z.infer<typeof resumeMessage>;
 /** The cage answers. With a newer epoch the controller's own numbering begins anew at 1 (`lastSeq: 0`). */
 export const helloMessage = z.strictObject({
   type: z.literal('hello'),
+  /** The one that is spoken from here on: the newest that both ends have. */
   version: z.number(),
+  /** All that the cage speaks; absent where version 2 is spoken, which does not know this field. */
+  versions: z.optional(z.array(z.number())),
   cageId: z.string(),
   epoch: z.number(),
   lastSeq: z.number(),

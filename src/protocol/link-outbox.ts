@@ -6,6 +6,8 @@ export interface OutboxLimits {
   readonly droppableBytes: number;
   /** Beyond so many no message is taken: `link_backlog`. */
   readonly totalBytes: number;
+  /** What is `reserved` (a result, a settle) may go beyond `totalBytes` by so many: it must arrive whatever filled the rest. */
+  readonly reservedBytes?: number;
   /** So many may be written without being acknowledged; more waits, so that a peer that does not read costs no more. */
   readonly inFlightBytes: number;
 }
@@ -13,8 +15,14 @@ export interface OutboxLimits {
 export const OUTBOX_LIMITS: OutboxLimits = {
   droppableBytes: 4 * 1024 * 1024,
   totalBytes: 48 * 1024 * 1024,
+  reservedBytes: 8 * 1024 * 1024,
   inFlightBytes: 2 * 1024 * 1024,
 };
+
+/**
+ * `droppable`: dropped where much waits. `reserved`: has room of its own where nothing else is taken any more.
+ */
+export type Urgency = 'droppable' | 'ordinary' | 'reserved';
 
 /**
  * The messages that the other end has not acknowledged, numbered from 1 without gaps. A droppable message that is dropped never
@@ -53,12 +61,14 @@ export class LinkOutbox {
   }
 
   /** False where the message was dropped. Errors: `link_backlog`, `link_frame_too_large`. */
-  add(payload: unknown, droppable: boolean): boolean {
-    if (droppable && this.#bytes >= this.#limits.droppableBytes) {
+  add(payload: unknown, urgency: Urgency): boolean {
+    if (urgency === 'droppable' && this.#bytes >= this.#limits.droppableBytes) {
       this.#dropped++;
       return false;
     }
-    if (this.#bytes >= this.#limits.totalBytes) throw new CodedError('link_backlog', { bytes: this.#bytes });
+    const { totalBytes, reservedBytes = 0 } = this.#limits;
+    if (this.#bytes >= totalBytes + (urgency === 'reserved' ? reservedBytes : 0))
+      throw new CodedError('link_backlog', { bytes: this.#bytes });
     const bytes = encodeFrame({ kind: 'message', seq: this.#last + 1, payload });
     this.#waiting.set(++this.#last, bytes);
     this.#bytes += bytes.length;

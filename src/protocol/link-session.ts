@@ -2,13 +2,14 @@ import { CodedError } from '#errors/coded-error.ts';
 import type { DecodedFrame } from './frames-decoder.ts';
 import type { LinkConnection } from './link-connection.ts';
 import { LinkInbox } from './link-inbox.ts';
-import { LinkOutbox, OUTBOX_LIMITS, type OutboxLimits } from './link-outbox.ts';
+import { LinkOutbox, OUTBOX_LIMITS, type OutboxLimits, type Urgency } from './link-outbox.ts';
+import { PASSED_OVER } from './link-parse.ts';
 
 export interface LinkSessionOptions<In> {
   /** The last message of the other end that was handled in an earlier life. */
   readonly lastSeq: number;
   /** Errors: `link_message_unknown`. */
-  readonly parse: (payload: unknown) => In;
+  readonly parse: (payload: unknown, fromNewer: boolean) => In | typeof PASSED_OVER;
   readonly onMessage: (message: In, seq: number) => Promise<void> | void;
   /** The handler failed; the connection is closed, and the message comes again with the next one. */
   readonly onHandlerFailed: (error: unknown) => void;
@@ -24,18 +25,19 @@ const ACK_EVERY = 16;
  */
 export class LinkSession<Out, In> {
   readonly #outbox: LinkOutbox;
-  readonly #inbox: LinkInbox<In>;
-  readonly #parse: (payload: unknown) => In;
+  readonly #inbox: LinkInbox<In | typeof PASSED_OVER>;
+  readonly #parse: LinkSessionOptions<In>['parse'];
   #waiters: { seq: number; resolve: () => void; reject: (error: CodedError) => void }[] = [];
   #connection: LinkConnection | undefined;
   #acknowledged = 0;
   #closed = false;
+  #withNewer = false;
 
   constructor(options: LinkSessionOptions<In>) {
     this.#outbox = new LinkOutbox(options.limits ?? OUTBOX_LIMITS);
     this.#parse = options.parse;
-    this.#inbox = new LinkInbox<In>(options.lastSeq, {
-      handle: options.onMessage,
+    this.#inbox = new LinkInbox<In | typeof PASSED_OVER>(options.lastSeq, {
+      handle: (message, seq) => (message === PASSED_OVER ? undefined : options.onMessage(message, seq)),
       handled: (seq, more) => this.#handled(seq, more),
       failed: (error) => {
         this.#connection?.close();
@@ -49,7 +51,7 @@ export class LinkSession<Out, In> {
     return this.#outbox;
   }
 
-  get inbox(): Pick<LinkInbox<In>, 'handled' | 'accepted' | 'caughtUp'> {
+  get inbox(): Pick<LinkInbox<unknown>, 'handled' | 'accepted' | 'caughtUp'> {
     return this.#inbox;
   }
 
@@ -59,9 +61,9 @@ export class LinkSession<Out, In> {
   }
 
   /** False where a droppable message was dropped. Errors: `link_backlog`, `link_frame_too_large`, `link_closed`. */
-  send(message: Out, droppable = false): boolean {
+  send(message: Out, urgency: Urgency = 'ordinary'): boolean {
     if (this.#closed) throw new CodedError('link_closed');
-    const kept = this.#outbox.add(message, droppable);
+    const kept = this.#outbox.add(message, urgency);
     if (kept) this.#flush();
     return kept;
   }
@@ -87,9 +89,10 @@ export class LinkSession<Out, In> {
     this.#inbox.restart(seq);
   }
 
-  /** The handshake on this connection is over: what is not acknowledged is sent on it. */
-  begin(connection: LinkConnection): void {
+  /** The handshake on this connection is over: what is not acknowledged is sent on it. `withNewer`: the other end speaks a version that this one does not. */
+  begin(connection: LinkConnection, withNewer: boolean): void {
     this.#connection = connection;
+    this.#withNewer = withNewer;
     this.#acknowledged = this.#inbox.handled;
     this.#outbox.rewind();
     if (this.#inbox.congested) connection.flow(true);
@@ -100,7 +103,7 @@ export class LinkSession<Out, In> {
   take(connection: LinkConnection, frame: DecodedFrame): void {
     if (connection !== this.#connection) throw new CodedError('link_frame_invalid', { part: 'order' });
     if (frame.kind === 'message')
-      this.#inbox.accept(frame.seq, frame.bytes, () => this.#parse(frame.payload));
+      this.#inbox.accept(frame.seq, frame.bytes, () => this.#parse(frame.payload, this.#withNewer));
     if (frame.kind === 'ack') {
       this.peerHandled(frame.seq);
       this.#flush();

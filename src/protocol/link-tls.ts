@@ -19,4 +19,11 @@ export interface LinkPulse {
   readonly silenceMs: number;
 }
 
-export const LINK_PULSE: LinkPulse = { pulseMs: 5_000, silenceMs: 15_000 };
+/** So many signs of life missed in a row mean gone or stuck, on the link and inside the cage. */
+export const MISSED_PULSES = 3;
+
+export const LINK_PULSE: LinkPulse = linkPulse(5_000);
+
+export function linkPulse(pulseMs: number): LinkPulse {
+  return { pulseMs, silenceMs: MISSED_PULSES * pulseMs };
+}

@@ -3,7 +3,8 @@ import { apiError, functionCall, functionResult, taskView, usageView } from './a
 
 /**
  * WebSocket /api/v1/events: the client subscribes to tasks, the server sends their events in order. Ids grow by one within a task;
- * `after` resumes behind the last id that was seen. A client that is too slow, or asks for ids that are no longer kept, gets `gap` and goes on from there.
+ * `after` resumes behind the last id that was seen, at whichever orchestrator. A client that asks for ids that are no longer kept gets `gap` and goes on from there; one that is too slow
+ * rests, and goes on in the same way. `caught_up` comes once, behind what was kept.
  */
 export const clientMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('subscribe'), task: z.string(), after: z.int().min(0).optional() }),
@@ -40,9 +41,27 @@ export const taskEvent = z.discriminatedUnion('kind', [
 ]);
 export type TaskEvent = z.infer<typeof taskEvent>;
 
+const [firstKind, ...otherKinds] = taskEvent.options;
+const at = z.iso.datetime();
+
+/** The `data` of a Server-Sent Event: a TaskEvent, and when it was said. */
+export const streamedEvent = z.discriminatedUnion('kind', [
+  firstKind.extend({ at }),
+  ...otherKinds.map((kind) => kind.extend({ at })),
+]);
+
 export const serverMessage = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('event'), task: z.string(), id: z.int(), event: taskEvent }),
+  z.strictObject({
+    type: z.literal('event'),
+    task: z.string(),
+    id: z.int(),
+    /** When it was said. */
+    at: z.iso.datetime(),
+    event: taskEvent,
+  }),
   z.strictObject({ type: z.literal('gap'), task: z.string(), from: z.int() }),
+  /** All that was kept has been sent; what follows is new. */
+  z.strictObject({ type: z.literal('caught_up'), task: z.string() }),
   z.strictObject({ type: z.literal('function_result_taken'), task: z.string(), call: z.string() }),
   z.strictObject({ type: z.literal('error'), task: z.string().optional(), error: apiError }),
 ]);

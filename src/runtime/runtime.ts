@@ -37,14 +37,32 @@ export interface Runtime {
   /** `undefined` where there is none of this installation. */
   inspect(cageId: string, signal?: AbortSignal): Promise<CageInfo | undefined>;
 
+  /**
+   * What the engine can see of a cage that says nothing: a question that costs more than `inspect`, for when there is a doubt. `gone` where none of this installation runs
+   * by that name.
+   */
+  diagnose(cageId: string, signal?: AbortSignal): Promise<CageCondition>;
+
   /** All cages of this installation, running or not. */
   list(signal?: AbortSignal): Promise<readonly CageInfo[]>;
 
-  /** Ends and removes; a second time, or a cage that is not there, is no error. Never touches a foreign container. */
+  /** Ends and removes, also what is paused, frozen or stopped; a second time, or a cage that is not there, is no error. Never touches a foreign container. */
   destroy(cageId: string, signal?: AbortSignal): Promise<void>;
 
   /** Ends of cages as they happen, until the signal; what is missed while the engine is away is found by `list`. */
   events(signal: AbortSignal): AsyncIterable<CageEnded>;
+
+  /** Where the engine keeps its images and cages, where the engine is on this machine: its disk and memory are then ours too. */
+  dataRoot(signal?: AbortSignal): Promise<string | undefined>;
+
+  /**
+   * What this installation has on the engine beside its cages and its gate and nothing there uses: helpers of a `layOver` that was interrupted, gates, volumes and networks that others replaced,
+   * images without a name. Only what bears this installation's label and the mark of what it is.
+   */
+  leftovers(signal?: AbortSignal): Promise<readonly EngineLeftover[]>;
+
+  /** Removes one of these: true where it is gone, false where something uses it meanwhile, and it is left alone. */
+  discard(leftover: EngineLeftover, signal?: AbortSignal): Promise<boolean>;
 
   /** Takes away what `prepare` made (gate, volumes, networks); images stay. */
   teardown(signal?: AbortSignal): Promise<void>;
@@ -89,6 +107,23 @@ export interface CageInfo {
   readonly exitCode?: number;
   readonly createdAtMs: number;
 }
+
+export interface EngineLeftover {
+  readonly kind: 'container' | 'volume' | 'network' | 'image';
+  /** The engine's own name for it. */
+  readonly id: string;
+  /** For people. */
+  readonly name: string;
+  readonly why: string;
+  /** So long it may be in somebody's hands although nothing on the engine tells. */
+  readonly patienceMs: number;
+}
+
+/**
+ * `paused`: by the engine. `frozen`: its control group was, by somebody else. `stopped`: its first process, or the warden, was by a signal. `running` says only that none of
+ * these could be seen.
+ */
+export type CageCondition = 'running' | 'paused' | 'frozen' | 'stopped' | 'gone';
 
 export interface CageEnded {
   readonly cageId: string;

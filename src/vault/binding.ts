@@ -3,12 +3,23 @@
  * binding that it was sealed under, so it cannot be moved to another tenant, purpose, key or version.
  */
 export interface Binding {
-  readonly kind: 'key' | 'link' | 'webhook' | 'input' | 'result' | 'file';
+  readonly kind:
+    | 'key'
+    | 'link'
+    | 'webhook'
+    | 'input'
+    | 'result'
+    | 'file'
+    | 'events'
+    | 'function_result'
+    | 'function_calls';
   readonly organisation: string;
   /** The key's, cage's or task's id. */
   readonly id: string;
   readonly provider?: string;
   readonly version?: number;
+  /** Of a function's result only: of which call. */
+  readonly call?: string;
   /** Of a piece of a file only: which one. */
   readonly piece?: FilePieceBinding;
 }
@@ -33,7 +44,14 @@ export interface KeyBinding {
 export type ContentBinding = {
   readonly organisation: string;
   readonly task: string;
-} & ({ readonly kind: 'input' | 'result' } | ({ readonly kind: 'file' } & FilePieceBinding));
+} & (
+  | {
+      /** `events` is the key that seals its live events; `function_calls` those that wait, on their way between orchestrators. */
+      readonly kind: 'input' | 'result' | 'events' | 'function_calls';
+    }
+  | { readonly kind: 'function_result'; readonly call: string }
+  | ({ readonly kind: 'file' } & FilePieceBinding)
+);
 
 /** What signs the webhooks of an organisation. */
 export interface WebhookBinding {
@@ -48,15 +66,18 @@ export interface LinkBinding {
 
 /**
  * One unambiguous form: every field in a fixed order, each preceded by the four bytes (big-endian) of its UTF-8 length, so that no
- * two bindings share their bytes. Those of a piece of a file come behind the others.
+ * two bindings share their bytes. Those of one kind only come behind the others.
  */
 export function canonical(purpose: string, binding: Binding): Buffer {
-  const { kind, organisation, id, provider = '', version, piece } = binding;
+  const { kind, organisation, id, provider = '', version, call, piece } = binding;
   const common = [purpose, kind, organisation, id, provider, version === undefined ? '' : String(version)];
-  const fields =
-    piece === undefined
-      ? common
-      : [...common, piece.path, String(piece.epoch), String(piece.piece), String(piece.last)];
+  const fields = [
+    ...common,
+    ...(call === undefined ? [] : [call]),
+    ...(piece === undefined
+      ? []
+      : [piece.path, String(piece.epoch), String(piece.piece), String(piece.last)]),
+  ];
   return Buffer.concat(
     fields.flatMap((field) => {
       const bytes = Buffer.from(field, 'utf8');

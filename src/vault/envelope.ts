@@ -79,6 +79,11 @@ export function readHeader(record: Buffer): RecordHeader {
   return { wrapper, version: record.readUInt32BE(2) };
 }
 
+/** Whether it is this very key that wraps a record's data key, and not another of the same version; nothing is opened. */
+export function isWrappedBy(key: Secret, record: Buffer): boolean {
+  return checkValue(key).equals(record.subarray(CHECK_AT, HEADER_BYTES));
+}
+
 /** A record of `plaintext` under a fresh data key, which is wrapped and then overwritten. The plaintext stays the caller's. */
 export async function sealRecord(
   wrapping: WrappingKey,

@@ -20,6 +20,7 @@ const ofWebhook = ({ organisation }: WebhookBinding): Binding => ({
 });
 const ofContent = (binding: ContentBinding): Binding => {
   const { organisation, task, kind } = binding;
+  if (kind === 'function_result') return { kind, organisation, id: task, call: binding.call };
   if (kind !== 'file') return { kind, organisation, id: task };
   const { path, epoch, piece, last } = binding;
   return { kind, organisation, id: task, piece: { path, epoch, piece, last } };
@@ -81,7 +82,7 @@ export class Vault {
   }
 
   /**
-   * An input makes its task's shredding key; a result and files are sealed under the same one, so once the task is shredded it
+   * An input makes its task's shredding key; all other content is sealed under the same one, so once the task is shredded it
    * throws `vault_shredded` and is kept nowhere.
    */
   async sealContent(binding: ContentBinding, plaintext: Secret | Buffer): Promise<Buffer> {

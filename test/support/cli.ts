@@ -10,6 +10,7 @@ const root = join(import.meta.dirname, '../..');
 /** The simulator and the example are the real ones; the service is a small one that speaks the same lines. */
 export const PROGRAMS = {
   service: join(root, 'test/support/fake-service.ts'),
+  backup: join(root, 'orchestrator/backup-main.ts'),
   simulator: join(root, 'provider-sim/main.ts'),
   example: join(root, 'examples/word-counter'),
 };

@@ -7,12 +7,20 @@ import { join } from 'node:path';
 
 const ENGINE = '/var/run/docker.sock';
 
+/**
+ * What becomes of a request: the engine gets it and its answer never comes (`swallow`) or breaks off (`cut`); the engine never gets it and the connection breaks (`drop`); the
+ * connection breaks at once, and the engine gets it a moment later (`late`).
+ */
+export type Break = 'swallow' | 'cut' | 'drop' | 'late';
+
+const LATE_MS = 300;
+
 /** Stands between a runtime and the real engine, and breaks what passes, so that the engine itself is left in peace. */
 export class EngineProxy implements AsyncDisposable {
   readonly socketPath = join(tmpdir(), `engine-${randomBytes(5).toString('hex')}.sock`);
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
-  #breakOn: { path: RegExp; how: 'swallow' | 'cut' } | undefined;
+  #breakOn: { path: RegExp; how: Break } | undefined;
 
   async up(): Promise<this> {
     this.#server = createServer((client) => this.#serve(client)).listen(this.socketPath);
@@ -35,8 +43,8 @@ export class EngineProxy implements AsyncDisposable {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** The engine gets the next request whose first line matches; its answer never comes (`swallow`), or the connection breaks (`cut`). */
-  breakNext(path: RegExp, how: 'swallow' | 'cut'): void {
+  /** Breaks the next request whose first line matches. */
+  breakNext(path: RegExp, how: Break): void {
     this.#breakOn = { path, how };
   }
 
@@ -47,13 +55,15 @@ export class EngineProxy implements AsyncDisposable {
   #serve(client: Socket): void {
     const engine = connect({ path: ENGINE, allowHalfOpen: true });
     client.allowHalfOpen = true;
-    let broken: 'swallow' | 'cut' | undefined;
+    let broken: Break | undefined;
     client.on('data', (chunk) => {
       if (this.#breakOn?.path.test(chunk.toString('latin1').split('\r\n', 1)[0] ?? '')) {
         broken = this.#breakOn.how;
         this.#breakOn = undefined;
       }
-      engine.write(chunk);
+      if (broken === 'drop' || broken === 'late') client.destroy();
+      if (broken === 'late') setTimeout(() => engine.write(chunk), LATE_MS);
+      else if (broken !== 'drop') engine.write(chunk);
     });
     engine.on('data', (chunk) => {
       if (broken === undefined) client.write(chunk);
@@ -69,7 +79,7 @@ export class EngineProxy implements AsyncDisposable {
       one.on('error', () => other.destroy());
       one.on('close', () => {
         this.#sockets.delete(one);
-        other.destroy();
+        if (broken !== 'late' || one === engine) other.destroy();
       });
     }
   }

@@ -13,6 +13,7 @@ import {
   type ClawView,
   type DeliveryView,
   type DoctorReply,
+  type LeftoversReply,
   type FunctionResult,
   type KeyView,
   type StatusReply,
@@ -59,6 +60,7 @@ export class FakeApi {
   readonly patches: object[] = [];
   usage: UsageRow[] = [];
   readonly usageQueries: Record<string, string>[] = [];
+  leftovers: LeftoversReply = { leftovers: [], more: 0, unseen: [] };
   doctor: DoctorReply = { ok: true, checks: [{ name: 'engine', ok: true, found: 'docker, 0 cages', ms: 3 }] };
   webhookSecret = 'whsec_Zmlyc3Q=';
   /** How a batch ends, when it is asked about for the second time. */
@@ -190,7 +192,7 @@ export class FakeApi {
     const emit = (event: TaskEvent): void => {
       task.events.push(event);
       for (const socket of this.#watchers.get(id) ?? [])
-        this.#send(socket, { type: 'event', task: id, id: task.events.length, event });
+        this.#send(socket, { type: 'event', task: id, id: task.events.length, at: NOW, event });
     };
     const change = (view: Partial<TaskView>): void =>
       void (task.reply = { ...task.reply, task: { ...task.reply.task, ...view } });
@@ -362,6 +364,7 @@ export class FakeApi {
       return { since: NOW, until: NOW, timeZone, items: this.usage, total: SOME_USED, nextCursor: null };
     });
     app.get('/api/v1/doctor', async () => this.doctor);
+    app.get('/api/v1/doctor/leftovers', async () => this.leftovers);
     app.post<WithId>('/api/v1/tasks/:id/cancel', async ({ params }) => {
       const task = found(this.tasks.get(params.id));
       this.onCancel(this.#scripted(params.id, task));
@@ -381,18 +384,16 @@ export class FakeApi {
     if (!this.live) return socket.terminate();
     socket.on('message', (data: Buffer) => {
       const message = clientMessage.parse(JSON.parse(String(data)));
-      const task = this.tasks.get(message.task);
-      if (message.type !== 'subscribe' || !task) return;
-      const after = message.after ?? 0;
+      if (message.type !== 'subscribe' || !this.tasks.has(message.task)) return;
+      const { task: id, after = 0 } = message;
       if (after > 0 && this.keptFrom > after + 1)
-        this.#send(socket, { type: 'gap', task: message.task, from: this.keptFrom });
-      task.events.forEach((event, index) => {
-        const id = index + 1;
-        if (id > after && id >= this.keptFrom)
-          this.#send(socket, { type: 'event', task: message.task, id, event });
-      });
-      const watchers = this.#watchers.get(message.task) ?? new Set();
-      this.#watchers.set(message.task, watchers.add(socket));
+        this.#send(socket, { type: 'gap', task: id, from: this.keptFrom });
+      const from = Math.max(after, this.keptFrom - 1, 0);
+      for (const [at, event] of this.tasks.get(id)!.events.slice(from).entries())
+        this.#send(socket, { type: 'event', task: id, id: from + at + 1, at: NOW, event });
+      this.#send(socket, { type: 'caught_up', task: id });
+      const watchers = this.#watchers.get(id) ?? new Set();
+      this.#watchers.set(id, watchers.add(socket));
       socket.on('close', () => watchers.delete(socket));
     });
   }

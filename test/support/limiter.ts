@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { fenceOf } from '#task/fence.ts';
 import { Limiter, type LimiterOptions } from '../../orchestrator/limiter/limiter.ts';
 import type { PermitRequest } from '../../orchestrator/limiter/permit-request.ts';
 import type { TestRedis } from './redis.ts';
@@ -20,15 +21,20 @@ export class ClawOfTest {
     this.caps = caps;
   }
 
-  fence = (epoch = 1): Promise<void> => this.limiter.fence(this.organisation, this.task, epoch);
+  fence = (epoch = 1, controller = 1): Promise<void> =>
+    this.limiter.fence(this.organisation, this.task, fenceOf(epoch, controller));
 
-  call(tokens: number, more: Partial<PermitRequest> = {}): PermitRequest {
+  call(
+    tokens: number,
+    { controller = 1, ...more }: Partial<PermitRequest> & { controller?: number } = {},
+  ): PermitRequest {
     this.#calls += 1;
     return {
       organisation: this.organisation,
       claw: this.claw,
       task: this.task,
       epoch: 1,
+      fence: fenceOf(more.epoch ?? 1, controller),
       callId: `call-${this.#calls}`,
       tokens,
       levels: [{ level: 'claw', id: this.claw, ...this.caps }],

@@ -1,11 +1,12 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { chown, mkdtemp, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { vi } from 'vitest';
 
 const run = promisify(execFile);
 const USER = 'clawcage';
@@ -55,6 +56,23 @@ export class TestPostgres implements AsyncDisposable {
     await gone;
   }
 
+  /** Every process of it stops where it is, until `wake`: connections stay open, and nobody answers. */
+  pause(): void {
+    for (const pid of this.#pids()) process.kill(pid, 'SIGSTOP');
+  }
+
+  wake(): void {
+    for (const pid of this.#pids()) process.kill(pid, 'SIGCONT');
+  }
+
+  /** The server's own process and its children, which it makes one a connection. */
+  #pids(): number[] {
+    const server = this.#server?.pid;
+    if (server === undefined) return [];
+    const children = readFileSync(`/proc/${server}/task/${server}/children`, 'utf8');
+    return [server, ...children.split(' ').filter(Boolean).map(Number)];
+  }
+
   /** Starts it, or starts it again. */
   async resume(): Promise<void> {
     this.#server = spawn(
@@ -73,12 +91,23 @@ export class TestPostgres implements AsyncDisposable {
       ],
       { ...this.#as, cwd: this.#dir, stdio: 'ignore' },
     );
-    await vi.waitFor(() => this.query(this.url('postgres'), 'select 1'), { timeout: 20_000, interval: 50 });
+    await this.#answers(performance.now() + 20_000);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     await rm(this.#dir, { recursive: true, force: true });
+  }
+
+  async #answers(untilMs: number): Promise<void> {
+    for (;;) {
+      try {
+        return await this.query(this.url('postgres'), 'select 1');
+      } catch (error) {
+        if (performance.now() > untilMs) throw error;
+        await pause(50);
+      }
+    }
   }
 
   get #data(): string {
@@ -87,10 +116,16 @@ export class TestPostgres implements AsyncDisposable {
 
   /** Straight to the database, past the store: for what only time or an administrator does. */
   async query(url: string, sql: string): Promise<void> {
+    await this.rows(url, sql);
+  }
+
+  /** As `query`, with what it answers. */
+  async rows<T>(url: string, sql: string, values: readonly unknown[] = []): Promise<T[]> {
     const client = new pg.Client({ connectionString: url });
     await client.connect();
     try {
-      await client.query(sql);
+      const { rows } = await client.query(sql, [...values]);
+      return rows as T[];
     } finally {
       await client.end();
     }

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -24,25 +24,38 @@ export interface Reply<T> {
  * provider, reached from the gate by the engine's host. Disposing of it removes all that it made.
  */
 export class TestService implements AsyncDisposable {
-  readonly home = mkdtempSync(join(tmpdir(), 'clawcage-service-'));
+  readonly home: string;
   readonly provider: TestProvider;
   readonly #env: Record<string, string>;
+  readonly #tree: string;
   #child: ChildProcess | undefined;
   #url = '';
 
-  private constructor(provider: TestProvider, env: Record<string, string>) {
+  private constructor(provider: TestProvider, home: string, env: Record<string, string>, tree = ROOT) {
+    this.#tree = tree;
     this.provider = provider;
-    this.#env = env;
-  }
-
-  static async start(env: Record<string, string> = {}): Promise<TestService> {
-    const provider = await startTestProvider({ hosts: ['127.0.0.1', (await bridgeAddress(process.env))!] });
-    const service = new TestService(provider, {
+    this.home = home;
+    this.#env = {
       ...env,
       CLAWCAGE_GATE_ALLOW_HOSTS: [`host.docker.internal:${provider.port}`, env.CLAWCAGE_GATE_ALLOW_HOSTS]
         .filter((hosts) => hosts !== undefined)
         .join(','),
-    });
+    };
+  }
+
+  /** One of several on a home and a provider that its caller removes: not up yet, and to be ended by `down`. `tree`: another checkout than this. */
+  static member(
+    provider: TestProvider,
+    home: string,
+    env: Record<string, string>,
+    tree?: string,
+  ): TestService {
+    return new TestService(provider, home, env, tree);
+  }
+
+  static async start(env: Record<string, string> = {}): Promise<TestService> {
+    const home = mkdtempSync(join(tmpdir(), 'clawcage-service-'));
+    const service = new TestService(await bridgedProvider(), home, env);
     try {
       await service.up();
       return service;
@@ -69,6 +82,11 @@ export class TestService implements AsyncDisposable {
     return readFileSync(join(this.home, 'install-id'), 'utf8').trim();
   }
 
+  /** Undefined where its first start did not come that far. */
+  get installIfMade(): string | undefined {
+    return existsSync(join(this.home, 'install-id')) ? this.install : undefined;
+  }
+
   get baseUrl(): string {
     return `https://host.docker.internal:${this.provider.port}/v1`;
   }
@@ -76,7 +94,7 @@ export class TestService implements AsyncDisposable {
   /** Starts the process and waits until it is ready. */
   async up(): Promise<void> {
     const env = { PATH: process.env.PATH!, CLAWCAGE_HOME: this.home, CLAWCAGE_PORT: '0', ...this.#env };
-    const child = spawn(process.execPath, [join(ROOT, 'orchestrator/main.ts')], {
+    const child = spawn(process.execPath, [join(this.#tree, 'orchestrator/main.ts')], {
       env,
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -92,10 +110,19 @@ export class TestService implements AsyncDisposable {
     throw new Error('The service ended before it was ready.');
   }
 
+  get isUp(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** SIGSTOP puts it to sleep, SIGCONT wakes it. */
+  signal(signal: NodeJS.Signals): void {
+    process.kill(this.pid, signal);
+  }
+
   /** Ends the process as an operator would (SIGTERM), or as a crash would (SIGKILL). */
   async down(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<number | null> {
     const child = this.#child;
-    if (!child || child.exitCode !== null) return child?.exitCode ?? null;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
     const ended = once(child, 'exit');
     child.kill(signal);
     const [code] = (await ended) as [number | null];
@@ -182,6 +209,11 @@ export class TestService implements AsyncDisposable {
     await removeInstall(new Docker(), install);
     rmSync(this.home, { recursive: true, force: true });
   }
+}
+
+/** The simulator where cages of the engine reach it, by the name of the engine's host. */
+export async function bridgedProvider(): Promise<TestProvider> {
+  return startTestProvider({ hosts: ['127.0.0.1', (await bridgeAddress(process.env))!] });
 }
 
 /** Asks again and again until it is so. */

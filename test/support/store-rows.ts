@@ -1,6 +1,7 @@
 import { clawDefaults } from '#protocol/api.ts';
 import { randomBytes } from 'node:crypto';
 import type { Store } from '../../orchestrator/store/store.ts';
+import type { TaskRow } from '../../orchestrator/store/tasks-store.ts';
 
 /** Rows for tests: each call makes an organisation of its own, so that tests share a database without meeting. */
 export async function newTenant(store: Store) {
@@ -35,15 +36,26 @@ export async function newTenant(store: Store) {
       timeoutMs: 60_000,
       ...idempotency,
     });
-  const addCage = (claimable: string | null = claw.id) =>
+  /** One that lives, as far as the database knows. */
+  const orchestrator = async (): Promise<string> => {
+    const id = store.orchestrators.newId();
+    await store.orchestrators.register({ id, machine: 'test', pid: 1, version: '0' });
+    return id;
+  };
+  const holder = await orchestrator();
+  /** A task as it is now: what moves it goes by that. */
+  const seen = async (id: string): Promise<TaskRow> => (await store.tasks.byId(organisation, id))!;
+  const begin = async (id: string, by = holder) => store.tasks.takeEpoch(await seen(id), by);
+  const addCage = (claimable: string | null = claw.id, by = holder) =>
     store.cages.insert({
+      holder: by,
       id: store.cages.newId(),
       organisation,
       claw: claimable,
       purpose: claimable === null ? 'verify' : 'task',
       linkSecretRecord: Buffer.from('sealed'),
     });
-  return { organisation, key, claw, addKey, addClaw, addTask, addCage };
+  return { organisation, key, claw, holder, orchestrator, seen, begin, addKey, addClaw, addTask, addCage };
 }
 
 export type Tenant = Awaited<ReturnType<typeof newTenant>>;

@@ -1,12 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { Socket } from 'node:net';
-import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
 import * as z from 'zod/mini';
 import type { Report } from '../report.ts';
 import type { ToolResult } from '../tools/tool.ts';
+import type { WardenLines } from '../warden-lines.ts';
 
-const ANSWERS_DESCRIPTOR = 4;
 const MAX_ARGUMENT_BYTES = 400 * 1024;
 
 const functionResult = z.object({
@@ -25,16 +22,10 @@ export class FunctionDesk {
   readonly #open = new Map<string, (result: ToolResult) => void>();
   #closed = false;
 
-  constructor(report: Report, answers: Readable) {
+  constructor(report: Report, lines: WardenLines) {
     this.#report = report;
-    createInterface({ input: answers.on('error', () => this.#close()), crlfDelay: Infinity })
-      .on('line', (line) => this.#take(line))
-      .on('close', () => this.#close());
-  }
-
-  /** On the descriptors that the warden gave this process. */
-  static ofWarden(report: Report): FunctionDesk {
-    return new FunctionDesk(report, new Socket({ fd: ANSWERS_DESCRIPTOR, readable: true, writable: false }));
+    lines.on('function_result', (line) => this.#take(line));
+    lines.onEnd(() => this.#close());
   }
 
   /** Never rejects. */
@@ -49,8 +40,8 @@ export class FunctionDesk {
     });
   }
 
-  #take(line: string): void {
-    const result = functionResult.safeParse(parsed(line)).data;
+  #take(line: object): void {
+    const result = functionResult.safeParse(line).data;
     if (result === undefined) return;
     this.#open.get(result.id)?.({ ok: result.ok, output: result.output });
     this.#open.delete(result.id);
@@ -66,12 +57,4 @@ export class FunctionDesk {
 
 function failed(output: string): Promise<ToolResult> {
   return Promise.resolve({ ok: false, output });
-}
-
-function parsed(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }

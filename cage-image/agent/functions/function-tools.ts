@@ -3,9 +3,11 @@ import { cutMiddle } from '../cut-middle.ts';
 import type { OfferedTool } from '../tools/tool.ts';
 import type { FunctionDesk } from './function-desk.ts';
 
+const ANSWER_MS = 10_000;
+
 /** The caller's functions as tools beside the others. */
 export function functionTools(
-  functions: AgentTask['task']['functions'],
+  { functions, functionWaitMs }: Pick<AgentTask['task'], 'functions' | 'functionWaitMs'>,
   desk: FunctionDesk,
   outputLimit: number,
 ): OfferedTool[] {
@@ -15,6 +17,8 @@ export function functionTools(
     parameters,
     waitsOnly: true,
     touches: () => ({ kind: 'outside' }),
+    // Kept by the warden, which answers when it is over.
+    limitMs: () => functionWaitMs + ANSWER_MS,
     call: async (json) => {
       if (!isObject(json)) return { ok: false, output: 'The arguments are not a JSON object.' };
       const { ok, output } = await desk.call(name, json);

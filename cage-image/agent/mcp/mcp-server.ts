@@ -9,10 +9,8 @@ import type { OfferedTool, ToolContext, ToolResult } from '../tools/tool.ts';
 import { proxiedFetch } from '../web/proxied-fetch.ts';
 import { wayOut } from '../web/proxy-environment.ts';
 import { contentText } from './content-text.ts';
+import { MCP_CALL_MS, MCP_START_MS } from './limits.ts';
 
-/** Servers that are fetched when they start take their time. */
-const START_MS = 60_000;
-const CALL_MS = 5 * 60_000;
 const MAX_PAGES = 20;
 
 /** One MCP server and what it offers (https://modelcontextprotocol.io/specification): a process in the cage, or an address on the egress list. */
@@ -33,15 +31,24 @@ export class McpServer {
     };
   }
 
+  /** Rejects where it is not ready in time, all of its pages read: the client keeps the time of single requests only, and of some not at all. */
   static async start(
     name: string,
     settings: AgentTask['claw']['mcp'][string],
     context: ToolContext,
   ): Promise<McpServer> {
     const client = new Client({ name: 'clawcage-agent', version: '1' });
-    const timeout = Math.max(1_000, Math.min(START_MS, context.remainingMs()));
-    await client.connect(transportTo(settings, context), { timeout });
-    const offered = client.getServerCapabilities()?.tools ? await listed(client, timeout) : [];
+    const timeout = Math.max(1_000, Math.min(MCP_START_MS, context.remainingMs()));
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => late.reject(new Error(`it was not ready within ${Math.round(timeout / 1000)} s.`)),
+      timeout,
+    );
+    const ready = async (): Promise<Tool[]> => {
+      await client.connect(transportTo(settings, context), { timeout });
+      return client.getServerCapabilities()?.tools ? await listed(client, timeout) : [];
+    };
+    const offered = await Promise.race([ready(), late.promise]).finally(() => clearTimeout(timer));
     return new McpServer(name, client, offered, context);
   }
 
@@ -51,8 +58,13 @@ export class McpServer {
       description: tool.description ?? tool.title ?? tool.name,
       parameters: tool.inputSchema,
       touches: () => ({ kind: 'outside' }),
+      limitMs: () => this.#callMs(),
       call: (json) => this.#call(tool.name, json),
     }));
+  }
+
+  #callMs(): number {
+    return Math.max(1_000, Math.min(MCP_CALL_MS, this.#context.remainingMs()));
   }
 
   async #call(tool: string, json: string): Promise<ToolResult> {
@@ -61,7 +73,7 @@ export class McpServer {
       const result = (await this.#client.callTool(
         { name: tool, arguments: JSON.parse(json || '{}') as Record<string, unknown> },
         undefined,
-        { timeout: Math.max(1_000, Math.min(CALL_MS, this.#context.remainingMs())) },
+        { timeout: this.#callMs() },
       )) as CallToolResult;
       return {
         ok: result.isError !== true,

@@ -14,6 +14,9 @@ const GROUPS: Readonly<Record<string, readonly Tool<unknown>[]>> = {
   fetch: [fetchUrl],
 };
 
+/** To say that the arguments do not fit. */
+const REFUSAL_MS = 5_000;
+
 /** The built-in tools of the groups that a Claw has; names that are none of ours are passed over. */
 export function builtInTools(groups: readonly string[], context: ToolContext): OfferedTool[] {
   return groups
@@ -27,6 +30,7 @@ function offered(tool: Tool<unknown>, context: ToolContext): OfferedTool {
     description: tool.describe(context),
     parameters: tool.parameters,
     touches: (json) => touchesOf(tool, json, context),
+    limitMs: (json) => limitOf(tool, json, context),
     call: (json) => call(tool, json, context),
   };
 }
@@ -37,6 +41,14 @@ function touchesOf(tool: Tool<unknown>, json: string, context: ToolContext): Tou
   } catch {
     // It will say so itself when it is called, and touch nothing.
     return { kind: 'outside' };
+  }
+}
+
+function limitOf(tool: Tool<unknown>, json: string, context: ToolContext): number {
+  try {
+    return tool.limitMs(tool.arguments.parse(JSON.parse(json || '{}')), context);
+  } catch {
+    return REFUSAL_MS;
   }
 }
 

@@ -1,6 +1,6 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import * as z from 'zod/mini';
-import { fileTouched, ToolRefused, workPath } from '../work-path.ts';
+import { fileLimitMs, fileTouched, ToolRefused, workFile } from '../work-path.ts';
 import type { Tool } from './tool.ts';
 
 const MAX_EDIT_BYTES = 8 * 1024 * 1024;
@@ -34,8 +34,9 @@ export const editFile: Tool<EditArguments> = {
     replace_all: z.nullish(z.boolean()),
   }),
   touches: fileTouched,
+  limitMs: fileLimitMs,
   run: async (args, { work }) => {
-    const path = await workPath(work, args.path);
+    const path = await workFile(work, args.path);
     if ((await stat(path)).size > MAX_EDIT_BYTES)
       throw new ToolRefused(`${args.path} is larger than ${MAX_EDIT_BYTES} bytes: edit it by shell.`);
     const bytes = await readFile(path);

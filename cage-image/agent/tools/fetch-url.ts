@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { FETCH_MS } from '../web/fetch-limit.ts';
 import type { FetchArguments } from '../web/fetch-text.ts';
 import type { Tool } from './tool.ts';
 
@@ -26,6 +27,7 @@ export const fetchUrl: Tool<FetchArguments> = {
     raw: z.nullish(z.boolean()),
   }),
   touches: () => ({ kind: 'outside' }),
+  limitMs: () => FETCH_MS,
   // Loaded when it is first used: TLS and decompression cost time at the start of every task.
   run: async (args, context) => (await import('../web/fetch-text.ts')).fetchText(args, context),
 };

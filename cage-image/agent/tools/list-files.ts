@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import * as z from 'zod/mini';
-import { workPath } from '../work-path.ts';
+import { fileLimitMs, workPath } from '../work-path.ts';
 import type { Tool } from './tool.ts';
 
 const MAX_ENTRIES = 1_000;
@@ -24,6 +24,7 @@ export const listFiles: Tool<ListArguments> = {
   arguments: z.object({ path: z.nullish(z.string()) }),
   // Any file may lie in it: it takes its turn as a command does.
   touches: () => ({ kind: 'command' }),
+  limitMs: fileLimitMs,
   run: async (args, { work }) => {
     const folder = await workPath(work, args.path ?? '.');
     const entries = await readdir(folder, { recursive: true, withFileTypes: true });

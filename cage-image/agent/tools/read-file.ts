@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import * as z from 'zod/mini';
-import { fileTouched, workPath } from '../work-path.ts';
+import { fileLimitMs, fileTouched, workFile } from '../work-path.ts';
 import type { Tool } from './tool.ts';
 
 const MAX_READ_BYTES = 1024 * 1024;
@@ -25,8 +25,9 @@ export const readFile: Tool<ReadArguments> = {
   },
   arguments: z.object({ path: z.string(), offset: z.nullish(z.number().check(z.int(), z.minimum(0))) }),
   touches: fileTouched,
+  limitMs: fileLimitMs,
   run: async (args, { work }) => {
-    await using file = await open(await workPath(work, args.path), 'r');
+    await using file = await open(await workFile(work, args.path), 'r');
     const start = args.offset ?? 0;
     const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_READ_BYTES), 0, MAX_READ_BYTES, start);
     const { size } = await file.stat();

@@ -32,14 +32,18 @@ export const shell: Tool<ShellArguments> = {
     timeout_seconds: z.nullish(z.number().check(z.minimum(1), z.maximum(MAX_SECONDS))),
   }),
   touches: () => ({ kind: 'command' }),
+  limitMs,
   run: async (args, context) => {
-    const ms = (args.timeout_seconds ?? DEFAULT_SECONDS) * 1000;
-    const left = Math.max(context.remainingMs() - TIME_TO_CONCLUDE_MS, MIN_MS);
-    const { output, end } = await execute(args.command, Math.min(ms, left), context);
+    const { output, end } = await execute(args.command, limitMs(args, context), context);
     if (end === 'exit code 0') return output || '[no output]';
     return `${output}${output === '' || output.endsWith('\n') ? '' : '\n'}[${end}]`;
   },
 };
+
+function limitMs({ timeout_seconds }: ShellArguments, { remainingMs }: ToolContext): number {
+  const left = Math.max(remainingMs() - TIME_TO_CONCLUDE_MS, MIN_MS);
+  return Math.min((timeout_seconds ?? DEFAULT_SECONDS) * 1000, left);
+}
 
 function execute(
   command: string,

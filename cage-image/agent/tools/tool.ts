@@ -32,6 +32,8 @@ export interface OfferedTool extends ToolDefinition {
   /** It takes no more of the cage than the memory of its call. */
   readonly waitsOnly?: boolean;
   touches(json: string): Touches;
+  /** How long the call may take, in milliseconds. */
+  limitMs(json: string): number;
   call(json: string): Promise<ToolResult>;
 }
 
@@ -43,5 +45,7 @@ export interface Tool<Arguments> {
   readonly parameters: Record<string, unknown>;
   readonly arguments: z.ZodMiniType<Arguments>;
   touches(args: Arguments, context: ToolContext): Touches;
+  /** How long the call may take, in milliseconds; what takes longer is left. */
+  limitMs(args: Arguments, context: ToolContext): number;
   run(args: Arguments, context: ToolContext): Promise<string>;
 }

@@ -1,4 +1,5 @@
 import { CodedError } from '#errors/coded-error.ts';
+import { Busy } from '../busy.ts';
 import type { ToolCall } from '../conversation.ts';
 import type { Report } from '../report.ts';
 import type { ToolDefinition } from '../turns/model-turns.ts';
@@ -6,14 +7,18 @@ import type { OfferedTool, ToolResult, Touches } from './tool.ts';
 
 /** Calls of one step that run at the same time; the others wait for one of them. Functions of the caller, which only wait, do not count. */
 const MAX_AT_ONCE = 8;
+/** What a tool gets beyond its limit to say itself that it did not come to an end. */
+const SLACK_MS = 5_000;
 const SHOWN_CHARACTERS = 32 * 1024;
 
 /** All that the model may call in a task. Throws `agent_failed` where two bear one name. */
 export class Toolbox {
   readonly definitions: readonly ToolDefinition[];
   readonly #tools: ReadonlyMap<string, OfferedTool>;
+  readonly #busy: Busy;
 
-  constructor(tools: readonly OfferedTool[]) {
+  constructor(tools: readonly OfferedTool[], busy = new Busy()) {
+    this.#busy = busy;
     this.#tools = new Map(tools.map((tool) => [tool.name, tool]));
     if (this.#tools.size < tools.length) {
       const names = tools.map(({ name }) => name);
@@ -56,8 +61,18 @@ export class Toolbox {
       const names = [...this.#tools.keys()].join(', ');
       return { ok: false, output: `There is no tool ${call.name}. There are: ${names || 'none'}.` };
     }
-    if (tool.waitsOnly) return tool.call(call.arguments);
-    return places.with(() => tool.call(call.arguments));
+    const limited = (): Promise<ToolResult> => this.#limited(tool, call.arguments);
+    return tool.waitsOnly ? limited() : places.with(limited);
+  }
+
+  /** A tool that does not end itself is left: the model is told, and can go on without it. */
+  #limited(tool: OfferedTool, json: string): Promise<ToolResult> {
+    const limitMs = tool.limitMs(json) + SLACK_MS;
+    const late = Promise.withResolvers<ToolResult>();
+    const output = `${tool.name} did not end within ${Math.round(limitMs / 1000)} s and was left.`;
+    const timer = setTimeout(() => late.resolve({ ok: false, output }), limitMs);
+    const ends = (): Promise<ToolResult> => Promise.race([tool.call(json), late.promise]);
+    return this.#busy.during(tool.name, limitMs, ends).finally(() => clearTimeout(timer));
   }
 }
 

@@ -1,7 +1,7 @@
 import { mkdir, writeFile as write } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as z from 'zod/mini';
-import { fileTouched, workPath } from '../work-path.ts';
+import { fileLimitMs, fileTouched, workFile } from '../work-path.ts';
 import type { Tool } from './tool.ts';
 
 interface WriteArguments {
@@ -23,8 +23,9 @@ export const writeFile: Tool<WriteArguments> = {
   },
   arguments: z.object({ path: z.string(), content: z.string() }),
   touches: fileTouched,
+  limitMs: fileLimitMs,
   run: async (args, { work }) => {
-    const path = await workPath(work, args.path);
+    const path = await workFile(work, args.path);
     await mkdir(dirname(path), { recursive: true });
     await write(path, args.content);
     return `${Buffer.byteLength(args.content)} bytes written to ${args.path}`;

@@ -31,9 +31,9 @@ export class ChatTurns implements ModelTurns {
       ...(request.mayCall ? [] : (['toolChoice'] as const)),
     ];
     const chunks = await this.#concessions.calling(inUse, () =>
-      this.#client.chat.completions.create(this.#body(request)),
+      this.#client.chat.completions.create(this.#body(request), { signal: request.signal }),
     );
-    return readingWhole(() => readChunks(chunks, request.onText));
+    return readingWhole(() => readChunks(chunks, request.onText, request.onSign));
   }
 
   #body({ entries, tools, mayCall, form }: TurnRequest): ChatCompletionCreateParamsStreaming {
@@ -99,6 +99,7 @@ function userContent(
 export async function readChunks(
   chunks: AsyncIterable<ChatCompletionChunk>,
   onText: (text: string) => void,
+  onSign?: () => void,
 ): Promise<Turn> {
   const calls = new Map<number, { id: string; name: string; arguments: string }>();
   let text = '';
@@ -111,6 +112,7 @@ export async function readChunks(
     onText(piece);
   };
   for await (const chunk of chunks) {
+    onSign?.();
     const choice = chunk.choices[0];
     if (choice === undefined) continue;
     const { delta } = choice;

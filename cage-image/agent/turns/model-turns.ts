@@ -25,6 +25,10 @@ export interface TurnRequest {
   readonly form: WireForm;
   /** Gets each piece of text as it comes, also of a refusal. */
   readonly onText: (text: string) => void;
+  /** Called for each piece that comes, text or not. */
+  readonly onSign?: (() => void) | undefined;
+  /** Ends the call. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What the model said in one step. */

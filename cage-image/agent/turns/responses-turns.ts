@@ -40,9 +40,9 @@ export class ResponsesTurns implements ModelTurns {
       ...(request.mayCall ? [] : (['toolChoice'] as const)),
     ];
     const events = await this.#concessions.calling(inUse, () =>
-      this.#client.responses.create(this.#body(request)),
+      this.#client.responses.create(this.#body(request), { signal: request.signal }),
     );
-    return readingWhole(() => readEvents(events, request.onText));
+    return readingWhole(() => readEvents(events, request.onText, request.onSign));
   }
 
   #body({ entries, tools, mayCall, form }: TurnRequest): ResponseCreateParamsStreaming {
@@ -107,8 +107,10 @@ function inputItems(entry: Entry): ResponseInputItem[] {
 export async function readEvents(
   events: AsyncIterable<ResponseStreamEvent>,
   onText: (text: string) => void,
+  onSign?: () => void,
 ): Promise<Turn> {
   for await (const event of events) {
+    onSign?.();
     switch (event.type) {
       case 'response.output_text.delta':
       case 'response.refusal.delta':

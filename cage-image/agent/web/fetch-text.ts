@@ -6,13 +6,13 @@ import { decodeText, kindOf } from './content-type.ts';
 import { followRedirects } from './follow-redirects.ts';
 import { wayOut } from './proxy-environment.ts';
 import { ACCEPTED_ENCODINGS, readBody } from './read-body.ts';
+import { FETCH_MS } from './fetch-limit.ts';
 import { saveDownload } from './save-download.ts';
 import { ProxyRefused } from './send-request.ts';
 
 const MAX_BYTES = 32 * 1024 * 1024;
 /** A page larger than this is not taken apart. */
 const MAX_HTML_BYTES = 4 * 1024 * 1024;
-const TIME_MS = 60_000;
 
 export interface FetchArguments {
   readonly url: string;
@@ -35,7 +35,7 @@ async function fetched(args: FetchArguments, context: ToolContext): Promise<stri
   const url = URL.parse(args.url.includes('://') ? args.url : `https://${args.url}`);
   if (url === null || !/^https?:$/.test(url.protocol))
     throw new ToolRefused(`${args.url} is no http or https address.`);
-  const signal = AbortSignal.timeout(Math.max(1_000, Math.min(TIME_MS, context.remainingMs())));
+  const signal = AbortSignal.timeout(Math.max(1_000, Math.min(FETCH_MS, context.remainingMs())));
   const method = args.method ?? (args.body == null ? 'GET' : 'POST');
   const body = method === 'POST' ? Buffer.from(args.body ?? '') : undefined;
   const headers = {

@@ -7,6 +7,7 @@ import { GATE_LINK_PATH, GATE_LINK_UPGRADE } from '#protocol/gate-reply.ts';
 import { CageSession, type CageSessionOptions, type ControllerState } from '#protocol/link-cage.ts';
 import type { LinkConnection } from '#protocol/link-connection.ts';
 import type { FromCage } from '#protocol/link-messages.ts';
+import type { Urgency } from '#protocol/link-outbox.ts';
 import { LINK_PULSE, LINK_TLS, type LinkPulse } from '#protocol/link-tls.ts';
 import { gateRequest } from '../../tunnel/gate-request.ts';
 import { watchStall } from './stall.ts';
@@ -22,9 +23,9 @@ export interface ServeOptions extends Omit<CageSessionOptions, 'onController'> {
 export interface CageLink {
   /**
    * Numbered and kept until a controller has handled it, whether one is connected or not. A droppable message is dropped, and `false` given, where
-   * 4 MiB wait. Errors: `link_backlog` where 48 MiB wait, `link_frame_too_large`, `link_closed`.
+   * 4 MiB wait. Errors: `link_backlog` where 48 MiB wait (56 for what is `reserved`), `link_frame_too_large`, `link_closed`.
    */
-  send(message: FromCage, options?: { readonly droppable?: boolean }): boolean;
+  send(message: FromCage, urgency?: Urgency): boolean;
   /** Resolves when a controller has handled all that was sent until now. Errors: `link_closed`. */
   acknowledged(): Promise<void>;
   readonly connected: boolean;
@@ -71,6 +72,7 @@ class ServedLink implements CageLink {
       },
       onError: options.onError,
       limits: options.limits,
+      protocol: options.protocol,
     });
     this.#tls = this.#secure();
     this.#offering = this.#offer(this.#ending.signal);
@@ -88,8 +90,8 @@ class ServedLink implements CageLink {
     return this.#session.session.outbox.dropped;
   }
 
-  send(message: FromCage, options?: { readonly droppable?: boolean }): boolean {
-    return this.#session.session.send(message, options?.droppable ?? false);
+  send(message: FromCage, urgency?: Urgency): boolean {
+    return this.#session.session.send(message, urgency);
   }
 
   acknowledged(): Promise<void> {

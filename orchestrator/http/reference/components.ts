@@ -15,6 +15,7 @@ const GIVEN: Readonly<Record<string, z.ZodType>> = {
   McpServer: api.mcpServer,
   RetryPolicy: api.retryPolicy,
   CageResources: api.cageResources,
+  TaskTimeouts: api.taskTimeouts,
   TaskCreate: api.taskCreate,
   TaskFile: api.taskFile,
   TaskImage: api.taskImage,
@@ -38,6 +39,7 @@ const TOLD: Readonly<Record<string, z.ZodType>> = {
   OutputFile: api.outputFile,
   FunctionCall: api.functionCall,
   TaskEvent: live.taskEvent,
+  StreamedEvent: live.streamedEvent,
   ServerMessage: live.serverMessage,
   Batch: api.batchView,
   BatchReply: api.batchReply,
@@ -51,6 +53,8 @@ const TOLD: Readonly<Record<string, z.ZodType>> = {
   ClawUsage: api.usageReply,
   Ready: api.readyReply,
   Doctor: api.doctorReply,
+  Leftover: api.leftover,
+  Leftovers: api.leftoversReply,
   Status: api.statusReply,
 };
 

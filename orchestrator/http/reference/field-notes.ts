@@ -78,6 +78,9 @@ const NOTES: Readonly<Record<string, string>> = {
 const IN_DOCUMENT: Readonly<Record<string, string>> = {
   timeoutMs: 'timeout',
   idleMs: 'idle',
+  waitingMs: 'waiting',
+  startingMs: 'starting',
+  cancelGraceMs: 'cancelGrace',
   backoffMs: 'backoff',
   maxBackoffMs: 'maxBackoff',
   memoryMiB: 'memory',
@@ -91,6 +94,7 @@ const CLAW_PARTS: Readonly<Record<string, readonly string[]>> = {
   AgentSettings: ['agent'],
   RetryPolicy: ['retry'],
   CageResources: ['resources'],
+  TaskTimeouts: ['timeouts'],
 };
 
 const UNITS: readonly (readonly [RegExp, string])[] = [

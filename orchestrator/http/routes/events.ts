@@ -5,17 +5,11 @@ import { toCodedError, CodedError } from '#errors/coded-error.ts';
 import { clientMessage, type ServerMessage, type TaskEvent } from '#protocol/live.ts';
 import { assertAllowed, type Principal } from '#access/decide.ts';
 import { parse } from '../errors.ts';
+import { EventFeed, type EventSource } from '../event-feed.ts';
 import type { CallRouteParts } from './calls.ts';
 
 export interface EventRouteParts {
-  readonly events: {
-    subscribe(
-      task: string,
-      after: number | undefined,
-      listener: (message: ServerMessage) => void,
-    ): () => void;
-    knows(task: string): boolean;
-  };
+  readonly events: EventSource;
   readonly watching: {
     /** Asserts access; the task's last word where it has ended. `not_found`. */
     assertReadable(principal: Principal, task: string): Promise<TaskEvent | undefined>;
@@ -25,8 +19,9 @@ export interface EventRouteParts {
 
 type ClientMessage = z.output<typeof clientMessage>;
 
-/** A subscriber that has this much unread is told of a gap and cut off from the task, which never waits for it. */
-const UNREAD_LIMIT_BYTES = 8 * 1024 * 1024;
+/** A watcher that leaves this much unread rests until most of it has gone. */
+const UNREAD_BYTES = 1024 * 1024;
+const ROOM_BYTES = UNREAD_BYTES / 4;
 const SUBSCRIPTIONS_LIMIT = 256;
 
 export function eventRoutes(app: FastifyInstance, parts: EventRouteParts): void {
@@ -42,7 +37,8 @@ class Watcher {
   readonly #socket: WebSocket;
   readonly #principal: Principal;
   readonly #parts: EventRouteParts;
-  readonly #subscriptions = new Map<string, () => void>();
+  readonly #feeds = new Map<string, EventFeed>();
+  #isFull = false;
 
   constructor(socket: WebSocket, principal: Principal, parts: EventRouteParts) {
     this.#socket = socket;
@@ -62,25 +58,32 @@ class Watcher {
   }
 
   close(): void {
-    for (const end of this.#subscriptions.values()) end();
-    this.#subscriptions.clear();
+    for (const feed of this.#feeds.values()) feed.close();
+    this.#feeds.clear();
   }
 
   async #subscribe(task: string, after: number | undefined): Promise<void> {
-    if (this.#subscriptions.size >= SUBSCRIPTIONS_LIMIT)
+    if (this.#feeds.size >= SUBSCRIPTIONS_LIMIT)
       throw new CodedError('conflict', { limit: SUBSCRIPTIONS_LIMIT });
     const lastWord = await this.#parts.watching.assertReadable(this.#principal, task);
     // Gone meanwhile: nobody would end the subscription.
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     this.#unsubscribe(task);
-    if (lastWord && !this.#parts.events.knows(task)) {
-      this.#send({ type: 'event', task, id: (after ?? 0) + 1, event: lastWord });
-      return;
-    }
-    this.#subscriptions.set(
-      task,
-      this.#parts.events.subscribe(task, after, (message) => this.#forward(task, message)),
-    );
+    const of = { organisation: this.#principal.organisation, task };
+    const feed: EventFeed = new EventFeed({
+      events: this.#parts.events,
+      of,
+      after,
+      lastWord,
+      take: (message) => {
+        this.#send(message);
+        if (message.type === 'event' && message.event.kind === 'ended' && this.#feeds.get(task) === feed)
+          this.#feeds.delete(task);
+        return !this.#isFull;
+      },
+    });
+    this.#feeds.set(task, feed);
+    if (!this.#isFull) feed.resume();
   }
 
   async #answer({
@@ -99,19 +102,22 @@ class Watcher {
     }
   }
 
-  #forward(task: string, message: ServerMessage): void {
-    if (this.#socket.bufferedAmount < UNREAD_LIMIT_BYTES) return this.#send(message);
-    this.#unsubscribe(task);
-    if (message.type === 'event') this.#send({ type: 'gap', task, from: message.id });
-  }
-
   #unsubscribe(task: string): void {
-    this.#subscriptions.get(task)?.();
-    this.#subscriptions.delete(task);
+    this.#feeds.get(task)?.close();
+    this.#feeds.delete(task);
   }
 
   #send(message: ServerMessage): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(message));
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    this.#socket.send(JSON.stringify(message), () => this.#sent());
+    this.#isFull ||= this.#socket.bufferedAmount >= UNREAD_BYTES;
+  }
+
+  /** Something has gone out. */
+  #sent(): void {
+    if (!this.#isFull || this.#socket.bufferedAmount >= ROOM_BYTES) return;
+    this.#isFull = false;
+    for (const feed of this.#feeds.values()) if (!this.#isFull) feed.resume();
   }
 }
 

@@ -17,23 +17,12 @@ export function taskEventRoutes(
   // Without HEAD: it would wait for the task's end.
   const options = { exposeHeadRoute: false };
   app.get<{ Params: { id: string } }>('/tasks/:id/events', options, async (request, reply) => {
-    organisationFor(request, 'tasks.read');
-    const { id } = request.params;
+    const organisation = organisationFor(request, 'tasks.read');
+    const { id: task } = request.params;
     const header = request.headers['last-event-id'];
     const { after } = parse(taskEventsQuery, header === undefined ? request.query : { after: header });
-    const lastWord = await watching.assertReadable(request.principal, id);
-    let rested = false;
-    const stream = new EventStream({
-      after,
-      subscribe: (from, listener) => {
-        // The task's events were forgotten while the reader rested: it comes back, and is told the last word.
-        if (rested && !events.knows(id)) return undefined;
-        rested = true;
-        if (!lastWord || events.knows(id)) return events.subscribe(id, from, listener);
-        listener({ type: 'event', task: id, id: (from ?? 0) + 1, event: lastWord });
-        return () => undefined;
-      },
-    });
+    const lastWord = await watching.assertReadable(request.principal, task);
+    const stream = new EventStream({ events, of: { organisation, task }, after, lastWord });
     open.add(stream);
     stream.once('close', () => open.delete(stream));
     return reply

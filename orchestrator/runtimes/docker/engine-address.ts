@@ -39,6 +39,13 @@ export function complete(options: Docker.DockerOptions): Docker.DockerOptions {
   return { ...none, socketPath, protocol: 'http', ...options, pathPrefix: '/' } as Docker.DockerOptions;
 }
 
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[?::1\]?)$/;
+
+/** An engine behind a socket or a loopback address is taken to be on this machine; a tunnel to another one looks the same. */
+export function isOnThisMachine({ host }: Docker.DockerOptions = {}): boolean {
+  return !host || LOOPBACK.test(host);
+}
+
 function parse(address: string): URL {
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (!url || !['tcp:', 'http:', 'https:'].includes(url.protocol) || !url.hostname) {

@@ -7,6 +7,7 @@ export interface EngineFacts {
   readonly MemoryLimit?: boolean;
   readonly CpuCfsQuota?: boolean;
   readonly PidsLimit?: boolean;
+  readonly DockerRootDir?: string;
 }
 
 /**

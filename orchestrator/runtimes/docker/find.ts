@@ -1,5 +1,7 @@
 import type Docker from 'dockerode';
-import { type Engine, unless } from './engine.ts';
+import { CodedError } from '#errors/coded-error.ts';
+import type { Engine } from './engine.ts';
+import { engineReason, engineStatus } from './errors.ts';
 import { cageName, LABEL_CAGE, LABEL_INSTALL } from './spec.ts';
 
 /** A container by name: `own` says whether the labels make it this cage of this installation. */
@@ -26,7 +28,19 @@ export function inspectByName(
   name: string,
   signal?: AbortSignal,
 ): Promise<Docker.ContainerInspectInfo | undefined> {
-  return engine.ask('inspect', signal, (docker, abortSignal) =>
-    docker.getContainer(name).inspect({ abortSignal }).catch(unless(404)),
-  );
+  return engine.ask('inspect', signal, async (docker, abortSignal) => {
+    try {
+      const found = await docker.getContainer(name).inspect({ abortSignal });
+      // The SDK passes on as bytes what is no JSON.
+      if (typeof found?.Id === 'string' && typeof found.State === 'object') return found;
+      throw new CodedError('runtime_answer_invalid', { what: 'inspect' });
+    } catch (error) {
+      if (isNoSuchContainer(error)) return undefined;
+      throw error;
+    }
+  });
 }
+
+/** The engine's own word that there is none: a 404 alone may come from whatever else answers at its address, and what follows from it cannot be taken back. */
+export const isNoSuchContainer = (error: unknown): boolean =>
+  engineStatus(error) === 404 && /no such container/i.test(engineReason(error));

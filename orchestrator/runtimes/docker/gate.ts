@@ -11,10 +11,13 @@ import { removeContainer } from './remove.ts';
 import {
   GATE_PORT,
   gateHash,
+  gateSettings,
   gateName,
   gateOptions,
   gateVolume,
+  LABEL_CAGE,
   LABEL_GATE,
+  LABEL_GATE_SETTINGS,
   LABEL_INSTALL,
   volumeOptions,
   type GateSpec,
@@ -33,6 +36,7 @@ export class GateContainer {
   readonly #engine: Engine;
   readonly #spec: GateSpec;
   readonly #healthyMs: number;
+  #hadOne = false;
 
   /** `healthyMs`: how long a started gate may take until it answers. */
   constructor(engine: Engine, spec: GateSpec, healthyMs: number) {
@@ -43,7 +47,8 @@ export class GateContainer {
 
   /**
    * A gate with the wanted options that answers `GET /healthz`; says where. A standing one is used, started where it has stopped,
-   * and replaced where its options differ (another image, other hosts) or it does not answer; its tunnels end with it.
+   * and replaced where its options differ (another image, other hosts) or it does not answer; its tunnels end with it. One that differs only in its image is another
+   * release's: while releases run side by side it is replaced at a start only, and only where no cage would lose its tunnels.
    * Errors: `image_missing`, `cage_foreign`, `gate_unavailable`, those of the engine.
    */
   async ensure(signal?: AbortSignal): Promise<GatePlace> {
@@ -52,11 +57,16 @@ export class GateContainer {
     const standing = await this.#standing(imageId, signal);
     if (standing) {
       const place = await this.#answering(standing.Id, signal).catch(unhealthyOnly);
-      if (place) return place;
+      if (place) return this.#has(place);
       await removeContainer(this.#engine, standing.Id, signal);
     }
     const id = await this.#make(imageId, signal);
-    return this.#answering(id, signal);
+    return this.#has(await this.#answering(id, signal));
+  }
+
+  #has(place: GatePlace): GatePlace {
+    this.#hadOne = true;
+    return place;
   }
 
   /** Where it runs now; undefined where it does not. */
@@ -104,11 +114,23 @@ export class GateContainer {
     if (!found) return undefined;
     if (!isOf(this.#spec.install, found))
       throw new CodedError('cage_foreign', { container: gateName(this.#spec.install) });
-    const asWanted = found.Config.Labels[LABEL_GATE] === gateHash(this.#spec, imageId);
+    const { [LABEL_GATE]: hash, [LABEL_GATE_SETTINGS]: settings } = found.Config.Labels;
+    const isAnothers = found.State.Running && settings === gateSettings(this.#spec);
+    const asWanted =
+      hash === gateHash(this.#spec, imageId) ||
+      (isAnothers && (this.#hadOne || (await this.#hasCages(signal))));
     if (asWanted && (found.State.Running || (await this.#start(found.Id, signal)) === undefined))
       return found;
     await removeContainer(this.#engine, found.Id, signal);
     return undefined;
+  }
+
+  async #hasCages(signal?: AbortSignal): Promise<boolean> {
+    const filters = { label: [`${LABEL_INSTALL}=${this.#spec.install}`, LABEL_CAGE] };
+    const cages = await this.#engine.ask('list', signal, (docker, abortSignal) =>
+      docker.listContainers({ filters, abortSignal }),
+    );
+    return cages.length > 0;
   }
 
   /** Makes and starts it; where another process makes the same gate at the same time, the id of that one. */

@@ -1,15 +1,26 @@
 import type Docker from 'dockerode';
 import { CodedError } from '#errors/coded-error.ts';
 import type { GateAddress } from '#protocol/bootstrap.ts';
-import type { CageEnded, CageInfo, CageSpec, Runtime, RuntimeFacts } from '#runtime/runtime.ts';
+import type {
+  CageCondition,
+  CageEnded,
+  CageInfo,
+  CageSpec,
+  EngineLeftover,
+  Runtime,
+  RuntimeFacts,
+} from '#runtime/runtime.ts';
 import { fromInspection, fromListing } from './cage-info.ts';
 import { createCage } from './create.ts';
+import { diagnoseCage } from './diagnose.ts';
+import { isOnThisMachine } from './engine-address.ts';
 import { checkEngine, type EngineFacts } from './engine-facts.ts';
 import { Engine, type EngineTimeouts } from './engine.ts';
 import { endedCages } from './events.ts';
 import { findCage } from './find.ts';
 import { GateContainer, type GatePlace } from './gate.ts';
 import { requireImage } from './images.ts';
+import { discardLeftover, engineLeftovers } from './leftovers.ts';
 import { Overlays } from './overlay/overlays.ts';
 import { removeContainer } from './remove.ts';
 import { GATE_SOCKET, LABEL_CAGE, LABEL_INSTALL } from './spec.ts';
@@ -51,6 +62,7 @@ export class DockerRuntime implements Runtime {
   readonly #gate: GateContainer;
   readonly #overlays: Overlays;
   readonly #leftoverMs: number;
+  readonly #isHere: boolean;
   readonly #closed = new AbortController();
   #gatePlace: GatePlace | undefined;
 
@@ -64,6 +76,7 @@ export class DockerRuntime implements Runtime {
     this.#install = options.install;
     this.#cageImage = options.images.cage;
     this.#leftoverMs = leftoverMs;
+    this.#isHere = isOnThisMachine(options.docker);
     this.#engine = new Engine(options.docker, engineTimeouts);
     // Whole images go over the wire for it, and some are pulled first.
     const patient = new Engine(options.docker, { ...engineTimeouts, actMs: overlayMs });
@@ -83,7 +96,6 @@ export class DockerRuntime implements Runtime {
   async prepare(signal?: AbortSignal): Promise<void> {
     checkEngine(await this.#engine.ask('info', signal, engineInfo));
     await requireImage(this.#engine, this.#cageImage, signal);
-    await this.#overlays.sweep(signal);
     this.#gatePlace = await this.#gate.ensure(signal);
   }
 
@@ -123,11 +135,16 @@ export class DockerRuntime implements Runtime {
     return found?.own ? fromInspection(found.inspection) : undefined;
   }
 
+  diagnose(cageId: string, signal?: AbortSignal): Promise<CageCondition> {
+    return diagnoseCage(this.#engine, this.#install, cageId, signal);
+  }
+
   async list(signal?: AbortSignal): Promise<readonly CageInfo[]> {
     const filters = { label: [`${LABEL_INSTALL}=${this.#install}`, LABEL_CAGE] };
     const found = await this.#engine.ask('list', signal, (docker, abortSignal) =>
       docker.listContainers({ all: true, filters, abortSignal }),
     );
+    if (!Array.isArray(found)) throw new CodedError('runtime_answer_invalid', { what: 'list' });
     return found.map(fromListing);
   }
 
@@ -138,6 +155,19 @@ export class DockerRuntime implements Runtime {
 
   events(signal: AbortSignal): AsyncIterable<CageEnded> {
     return endedCages(this.#engine, this.#install, AbortSignal.any([signal, this.#closed.signal]));
+  }
+
+  async dataRoot(signal?: AbortSignal): Promise<string | undefined> {
+    if (!this.#isHere) return undefined;
+    return (await this.#engine.ask('info', signal, engineInfo)).DockerRootDir;
+  }
+
+  leftovers(signal?: AbortSignal): Promise<readonly EngineLeftover[]> {
+    return engineLeftovers(this.#engine, this.#install, signal);
+  }
+
+  discard(leftover: EngineLeftover, signal?: AbortSignal): Promise<boolean> {
+    return discardLeftover(this.#engine, leftover, signal);
   }
 
   async teardown(signal?: AbortSignal): Promise<void> {

@@ -2,15 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CodedError } from '#errors/coded-error.ts';
 import { withDeadline } from '../deadline.ts';
 import type { Engine } from './engine.ts';
-import { engineReason, engineStatus } from './errors.ts';
-import { inspectByName } from './find.ts';
+import { engineStatus, mayHaveHappened, toRuntimeError } from './errors.ts';
+import { inspectByName, isNoSuchContainer } from './find.ts';
 
 const REMOVAL_MS = 60_000;
 const POLL_MS = 50;
 
 /**
- * Kills and removes the container `id` with its anonymous volumes, and returns when the engine no longer knows it. A removal
- * that another has begun is waited for; one that the engine fails in the middle (a busy mount) is tried again until `ms` are over.
+ * Kills and removes the container `id` with its anonymous volumes, and returns when the engine no longer knows it. A removal that another has begun is waited for; one whose answer
+ * was lost is looked up; one that the engine fails in the middle (a busy mount) is tried again until `ms` are over. Errors: `runtime_busy`, `runtime_failed`, those of an engine that does not answer.
  */
 export async function removeContainer(
   engine: Engine,
@@ -22,7 +22,7 @@ export async function removeContainer(
   try {
     await withDeadline('remove', ms, signal, async (limit) => {
       for (;;) {
-        refusal = await tryRemove(engine, id, true, limit);
+        refusal = await tryRemove(engine, id, true, limit).catch(lostIsARefusal);
         if (!(await inspectByName(engine, id, limit))) return;
         await delay(POLL_MS, undefined, { signal: limit });
       }
@@ -30,11 +30,7 @@ export async function removeContainer(
   } catch (error) {
     if (refusal === undefined || !(error instanceof CodedError) || error.code !== 'runtime_timeout')
       throw error;
-    throw new CodedError(
-      'runtime_refused',
-      { what: 'remove', reason: engineReason(refusal) },
-      { cause: refusal },
-    );
+    throw toRuntimeError(refusal, { what: 'remove' });
   }
 }
 
@@ -60,10 +56,16 @@ async function tryRemove(
       await docker.getContainer(id).remove({ force, v: true, abortSignal } as object);
       return undefined;
     } catch (error) {
+      if (isNoSuchContainer(error)) return undefined;
       const status = engineStatus(error);
-      if (status === 404) return undefined;
       if (status === 409 || status === 500) return error;
       throw error;
     }
   });
+}
+
+/** What leaves it open whether it was removed is an answer like a refusal: the container is looked up next. */
+function lostIsARefusal(error: unknown): unknown {
+  if (mayHaveHappened(error)) return error;
+  throw error;
 }

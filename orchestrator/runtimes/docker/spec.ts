@@ -6,6 +6,10 @@ import { checkedName } from '../names.ts';
 export const LABEL_INSTALL = 'clawcage.install';
 export const LABEL_CAGE = 'clawcage.cage';
 export const LABEL_GATE = 'clawcage.gate';
+/** Of what makes one gate as good as another, whichever release's image it is of. */
+export const LABEL_GATE_SETTINGS = 'clawcage.gate.settings';
+/** Of the call that made a cage's container, so that one whose answer was lost is known again. */
+export const LABEL_CALL = 'clawcage.call';
 
 /** The gate's image and the cage's agree on the user, so that the socket of one is the other's to connect to. */
 const USER = '10001:10001';
@@ -109,7 +113,11 @@ export function gateOptions(spec: GateSpec, imageId: string, hostPort: number): 
   const port = `${GATE_PORT}/tcp`;
   return {
     ...options,
-    Labels: { [LABEL_INSTALL]: spec.install, [LABEL_GATE]: gateHash(spec, imageId) },
+    Labels: {
+      [LABEL_INSTALL]: spec.install,
+      [LABEL_GATE]: gateHash(spec, imageId),
+      [LABEL_GATE_SETTINGS]: gateSettings(spec),
+    },
     ExposedPorts: { [port]: {} },
     HostConfig: {
       ...options.HostConfig,
@@ -118,10 +126,12 @@ export function gateOptions(spec: GateSpec, imageId: string, hostPort: number): 
   };
 }
 
-export function gateHash(spec: GateSpec, imageId: string): string {
-  const wanted = JSON.stringify([gateWithoutPort(spec), imageId]);
-  return createHash('sha256').update(wanted).digest('hex').slice(0, 32);
-}
+export const gateHash = (spec: GateSpec, imageId: string): string => hashOf([gateWithoutPort(spec), imageId]);
+
+export const gateSettings = (spec: GateSpec): string => hashOf({ ...gateWithoutPort(spec), Image: '' });
+
+const hashOf = (value: unknown): string =>
+  createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 32);
 
 function gateWithoutPort(spec: GateSpec): CreateOptions {
   return {

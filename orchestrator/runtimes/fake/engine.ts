@@ -1,5 +1,5 @@
 import { CodedError } from '#errors/coded-error.ts';
-import type { CageSpec } from '#runtime/runtime.ts';
+import type { CageSpec, EngineLeftover } from '#runtime/runtime.ts';
 import { EndedBroadcast } from './events.ts';
 import { type FakeContainer, fakeContainer, fakeName } from './spec.ts';
 
@@ -14,6 +14,8 @@ export class FakeEngine {
   readonly containers = new Map<string, FakeContainer>();
   readonly gates = new Set<string>();
   readonly ends = new EndedBroadcast();
+  /** Of each installation, as the tests put them there. */
+  readonly leftovers = new Map<string, readonly EngineLeftover[]>();
   /** True: every call fails as with an engine that does not answer. Cages run on. */
   away = false;
 

@@ -4,7 +4,17 @@ import type { ErrorCode } from '#errors/table.ts';
 import { abortError } from '../deadline.ts';
 
 export type Verb =
-  'prepare' | 'layOver' | 'gateAlive' | 'create' | 'inspect' | 'list' | 'destroy' | 'teardown';
+  | 'prepare'
+  | 'layOver'
+  | 'gateAlive'
+  | 'create'
+  | 'inspect'
+  | 'diagnose'
+  | 'list'
+  | 'destroy'
+  | 'leftovers'
+  | 'discard'
+  | 'teardown';
 
 /** `asked`: nothing is done yet; `made`, `started`: steps of `create`; `done`: all is done, only the answer is lost. */
 export type Step = 'asked' | 'made' | 'started' | 'done';

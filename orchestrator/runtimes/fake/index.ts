@@ -1,6 +1,14 @@
 import { CodedError } from '#errors/coded-error.ts';
 import type { GateAddress } from '#protocol/bootstrap.ts';
-import type { CageEnded, CageInfo, CageSpec, Runtime, RuntimeFacts } from '#runtime/runtime.ts';
+import type {
+  CageCondition,
+  CageEnded,
+  CageInfo,
+  CageSpec,
+  EngineLeftover,
+  Runtime,
+  RuntimeFacts,
+} from '#runtime/runtime.ts';
 import { type CageBody, FakeEngine } from './engine.ts';
 import { type Fault, Faults, strike, type Verb } from './errors.ts';
 import { cageInfo, type FakeContainer, fakeName } from './spec.ts';
@@ -55,6 +63,10 @@ export class FakeRuntime implements Runtime {
     return this.#gate;
   }
 
+  async dataRoot(): Promise<string | undefined> {
+    return undefined;
+  }
+
   gateAlive(signal?: AbortSignal): Promise<boolean> {
     return this.#verb('gateAlive', signal, async () => this.engine.gates.has(this.install));
   }
@@ -94,6 +106,13 @@ export class FakeRuntime implements Runtime {
     });
   }
 
+  diagnose(cageId: string, signal?: AbortSignal): Promise<CageCondition> {
+    return this.#verb('diagnose', signal, async () => {
+      const own = this.#own(cageId);
+      return own?.state === 'running' ? own.condition : 'gone';
+    });
+  }
+
   list(signal?: AbortSignal): Promise<readonly CageInfo[]> {
     return this.#verb('list', signal, async () =>
       [...this.engine.containers.values()]
@@ -111,6 +130,21 @@ export class FakeRuntime implements Runtime {
 
   events(signal: AbortSignal): AsyncIterable<CageEnded> {
     return this.engine.ends.open(this.install, AbortSignal.any([signal, this.#closed.signal]));
+  }
+
+  leftovers(signal?: AbortSignal): Promise<readonly EngineLeftover[]> {
+    return this.#verb('leftovers', signal, async () => [...(this.engine.leftovers.get(this.install) ?? [])]);
+  }
+
+  discard(leftover: EngineLeftover, signal?: AbortSignal): Promise<boolean> {
+    return this.#verb('discard', signal, async () => {
+      const left = this.engine.leftovers.get(this.install) ?? [];
+      this.engine.leftovers.set(
+        this.install,
+        left.filter(({ id }) => id !== leftover.id),
+      );
+      return true;
+    });
   }
 
   teardown(signal?: AbortSignal): Promise<void> {

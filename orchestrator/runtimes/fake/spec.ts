@@ -1,4 +1,4 @@
-import type { CageInfo, CageSpec } from '#runtime/runtime.ts';
+import type { CageCondition, CageInfo, CageSpec } from '#runtime/runtime.ts';
 import { checkedName } from '../names.ts';
 
 /** A container of the fake engine; without `install` it is somebody else's. */
@@ -9,6 +9,8 @@ export interface FakeContainer {
   readonly createdAtMs: number;
   state: CageInfo['state'];
   exitCode?: number;
+  /** What `diagnose` finds while it runs; tests set it. */
+  condition: Exclude<CageCondition, 'gone'>;
   /** Aborted when the container is removed or ended from outside. */
   readonly stop: AbortController;
   /** Resolves when it is no longer in the making: it was started, or removed. Never, for what a crash left unstarted. */
@@ -31,6 +33,7 @@ export function fakeContainer(
     spec,
     createdAtMs: nowMs,
     state: 'created',
+    condition: 'running',
     stop: new AbortController(),
     settled: Promise.withResolvers<void>(),
     leftover,

@@ -28,6 +28,7 @@ export async function createResponse(visit: Visit): Promise<void> {
   admit(visit, 'responses', request.model, tokens);
   const plan = planFor(prompt, key, provider.attempts);
   exchange.manners = plan.manners ?? {};
+  booking.note = plan.note ?? null;
   booking.inputTokens = tokens;
   booking.cachedTokens = provider.cache.cachedTokens(key, prompt, tokens);
   const production = new Production(plan, request.max_output_tokens ?? undefined);

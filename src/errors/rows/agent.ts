@@ -2,6 +2,11 @@ import type { Row } from '../row.ts';
 
 export const AGENT_ERRORS = {
   agent_failed: { message: 'The agent ended with an error: see details.', status: 500, verdict: 'final' },
+  agent_unresponsive: {
+    message: 'The agent no longer answered, or was busy for longer than what it did may take: see details.',
+    status: 500,
+    verdict: 'retryable',
+  },
   agent_step_limit: {
     message: 'The agent reached its step limit without a final answer.',
     status: 500,

@@ -13,6 +13,11 @@ export const CLAW_ERRORS = {
     status: 422,
     verdict: 'final',
   },
+  agent_image_unavailable: {
+    message: "The agent's image cannot be pulled now: its registry does not answer, or not as it should.",
+    status: 503,
+    verdict: 'retryable',
+  },
   model_unknown: {
     message: 'The provider does not offer this model to this key.',
     status: 422,

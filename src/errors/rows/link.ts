@@ -9,7 +9,8 @@ export const LINK_ERRORS = {
     verdict: 'final',
   },
   link_version: {
-    message: 'The two ends of the link speak different protocol versions.',
+    message:
+      "The two ends of the link speak no common protocol version: a release that speaks one of the cage's has to end its work first.",
     status: 500,
     verdict: 'final',
   },

@@ -28,4 +28,9 @@ export const METER_ERRORS = {
     verdict: 'final',
   },
   meter_failed: { message: 'The meter ended before the task did.', status: 500, verdict: 'final' },
+  meter_unresponsive: {
+    message: 'The meter no longer answered, so the task was ended.',
+    status: 500,
+    verdict: 'retryable',
+  },
 } as const satisfies Record<string, Row>;

@@ -54,6 +54,20 @@ export const retryPolicy = z.strictObject({
 });
 export type RetryPolicy = z.infer<typeof retryPolicy>;
 
+/** How long a task may be in a phase before it is ended as timed out; that of running is `timeoutMs`. */
+export const taskTimeouts = z.strictObject({
+  /** From its acceptance, or its `notBefore`; of a retry from the end of the attempt before. Null: without end. */
+  waitingMs: z
+    .int()
+    .min(1000)
+    .max(30 * 24 * 3600_000)
+    .nullable()
+    .default(null),
+  /** Until its agent runs: the pull of a foreign image, the cage's start, its proof. */
+  startingMs: durationMs.default(120_000),
+});
+export type TaskTimeouts = z.infer<typeof taskTimeouts>;
+
 export const cageResources = z.strictObject({
   memoryMiB: z.int().min(128).max(1_048_576).default(512),
   cpus: z.number().min(0.1).max(256).default(1),
@@ -86,6 +100,11 @@ export const clawFields = {
   concurrency: z.int().min(1).max(100).default(2),
   /** Default longest time of a task. */
   timeoutMs: durationMs.default(600_000),
+  timeouts: taskTimeouts.default(() => taskTimeouts.parse({})),
+  /** How long the agent has to end by itself when its task is cancelled: SIGTERM, then SIGKILL. */
+  cancelGraceMs: z.int().min(0).max(600_000).default(1000),
+  /** Tasks that may wait; more are refused with `queue_full`. */
+  maxQueued: z.int().min(1).max(1_000_000).default(10_000),
   /** Which of the two the built-in agent speaks; local servers know only the first. */
   api: z.enum(['chat', 'responses']).default('chat'),
   /** Models beside `model`, by operation. An operation without one is refused, but for chat. */

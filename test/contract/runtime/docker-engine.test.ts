@@ -1,10 +1,21 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CodedError } from '#errors/coded-error.ts';
 import { type CageEnded, type CageSpec, DEFAULT_RESOURCES } from '#runtime/runtime.ts';
 import type { DockerRuntime } from '../../../orchestrator/runtimes/docker/index.ts';
-import { gateName } from '../../../orchestrator/runtimes/docker/spec.ts';
-import { reportOf, type TestInstall, testInstall } from '../../support/docker.ts';
+import { CageEnds } from '../../../orchestrator/reconcile/cage-ends.ts';
+import { LABEL_OVERLAY } from '../../../orchestrator/runtimes/docker/overlay/overlay-spec.ts';
+import {
+  gateName,
+  LABEL_CAGE,
+  LABEL_GATE,
+  LABEL_INSTALL,
+} from '../../../orchestrator/runtimes/docker/spec.ts';
+import { removeInstall, reportOf, type TestInstall, testInstall } from '../../support/docker.ts';
 import { EngineProxy } from '../../support/engine-proxy.ts';
 import { bootstrapFor } from './runtime.contract.ts';
 
@@ -27,7 +38,7 @@ beforeAll(async () => {
   proxy = await new EngineProxy().up();
   runtime = install.runtime({
     docker: { socketPath: proxy.socketPath },
-    timeouts: { askMs: 2_000, actMs: 2_000, leftoverMs: 500 },
+    timeouts: { askMs: 2_000, actMs: 1_500, leftoverMs: 500 },
   });
   direct = install.runtime();
   await direct.prepare();
@@ -38,38 +49,60 @@ afterAll(async () => {
 });
 
 describe('an engine in trouble', () => {
-  test.each(['/create', '/attach', '/start'])(
-    'breaking the connection at %s gives a code, and trying again brings the cage up',
-    async (at) => {
+  /** What the engine has of that cage, running or not. */
+  const containersOf = async (cageId: string): Promise<string[]> => {
+    const label = [`${LABEL_INSTALL}=${install.id}`, `${LABEL_CAGE}=${cageId}`];
+    const found = await install.docker.listContainers({ all: true, filters: { label } });
+    return found.map(({ State }) => State);
+  };
+
+  test.each([
+    ['done, and its answer breaks off', '/create', 'cut'],
+    ['done, and its answer never comes', '/create', 'swallow'],
+    ['lost on its way', '/create', 'drop'],
+    ['done after it was given up for lost', '/create', 'late'],
+    ['done, and its answer breaks off', '/start', 'cut'],
+    ['done, and its answer never comes', '/start', 'swallow'],
+    ['lost on its way', '/start', 'drop'],
+  ] as const)(
+    'a call that is %s (%s, %s) is looked up: one cage, and it has its bootstrap',
+    async (...at) => {
+      const [, path, how] = at;
       const cageId = newId();
-      proxy.breakNext(new RegExp(`^POST .*${at}`), 'cut');
-      await expect(runtime.create(spec(cageId), bootstrapFor(cageId))).rejects.toMatchObject({
-        code: 'runtime_lost',
-        verdict: 'unknown',
-      });
-      expect(await runtime.create(spec(cageId), bootstrapFor(cageId))).toMatchObject({
+      const bootstrap = bootstrapFor(cageId);
+      proxy.breakNext(new RegExp(`^POST .*${path}`), how);
+      expect(await runtime.create(spec(cageId), bootstrap)).toMatchObject({
         cage: { state: 'running' },
         created: true,
       });
-      expect(await reportOf(direct, cageId)).toMatchObject({ bytes: expect.any(Number) });
+      expect(await reportOf(direct, cageId)).toMatchObject({ bytes: bootstrap.length + 1 });
+      expect(await containersOf(cageId)).toEqual(['running']);
     },
   );
 
-  test.each(['/create', '/start'])(
-    'an engine that never answers %s gives a timeout, and trying again brings the cage up',
-    async (at) => {
-      const cageId = newId();
-      proxy.breakNext(new RegExp(`^POST .*${at}`), 'swallow');
-      await expect(runtime.create(spec(cageId), bootstrapFor(cageId))).rejects.toMatchObject({
-        code: 'runtime_timeout',
-        verdict: 'unknown',
-      });
-      expect(await runtime.create(spec(cageId), bootstrapFor(cageId))).toMatchObject({
-        cage: { state: 'running' },
-        created: true,
-      });
-    },
-  );
+  test('a cage whose stdin was lost is removed, and trying again brings it up', async () => {
+    const cageId = newId();
+    proxy.breakNext(/^POST .*\/attach/, 'cut');
+    await expect(runtime.create(spec(cageId), bootstrapFor(cageId))).rejects.toMatchObject({
+      code: 'runtime_lost',
+      verdict: 'unknown',
+    });
+    expect(await containersOf(cageId)).toEqual([]);
+    expect(await runtime.create(spec(cageId), bootstrapFor(cageId))).toMatchObject({ created: true });
+  });
+
+  test('an engine that is gone for good gives up with a code that may be tried again', async () => {
+    const cageId = newId();
+    proxy.breakNext(/^POST .*\/create/, 'cut');
+    const creating = runtime.create(spec(cageId), bootstrapFor(cageId)).catch((error: unknown) => error);
+    await expect.poll(() => containersOf(cageId)).toHaveLength(1);
+    await proxy.down();
+    const outcome = await creating;
+    await proxy.up();
+    if (outcome instanceof CodedError) expect(outcome.verdict).not.toBe('final');
+    await runtime.destroy(cageId);
+    expect(await containersOf(cageId)).toEqual([]);
+  });
 
   test('questions that are never answered end with a timeout', async () => {
     proxy.breakNext(/^GET .*containers\/json/, 'swallow');
@@ -77,13 +110,32 @@ describe('an engine in trouble', () => {
     expect(await runtime.list()).toEqual(await direct.list());
   });
 
-  test('a lost answer to a removal: destroying again is no error', async () => {
-    const cageId = newId();
-    await direct.create(spec(cageId), bootstrapFor(cageId));
-    proxy.breakNext(/^DELETE /, 'cut');
-    await expect(runtime.destroy(cageId)).rejects.toMatchObject({ code: 'runtime_lost' });
-    await runtime.destroy(cageId);
-    expect(await direct.inspect(cageId)).toBeUndefined();
+  test.each(['cut', 'swallow', 'drop'] as const)(
+    'a removal whose answer is lost (%s) is looked up: it is gone when it resolves',
+    async (how) => {
+      const cageId = newId();
+      await direct.create(spec(cageId), bootstrapFor(cageId));
+      proxy.breakNext(/^DELETE /, how);
+      await runtime.destroy(cageId);
+      expect(await containersOf(cageId)).toEqual([]);
+    },
+  );
+
+  test('what is no engine is not believed', async () => {
+    const server = createServer((request, response) => {
+      response.statusCode = request.url?.includes('/json') ? 404 : 200;
+      response.end('page not found');
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const nowhere = install.runtime({ docker: { host: '127.0.0.1', port } });
+    await expect(nowhere.inspect('c1')).rejects.toMatchObject({ code: 'runtime_refused' });
+    await expect(nowhere.destroy('c1')).rejects.toMatchObject({ code: 'runtime_refused' });
+    await expect(nowhere.create(spec('c1'), bootstrapFor('c1'))).rejects.toMatchObject({
+      code: expect.stringMatching(/^runtime_(refused|answer_invalid)$/),
+    });
+    server.close();
+    server.closeAllConnections();
   });
 
   test('ends that happen while the event stream is broken are told when it is back, each once', async () => {
@@ -108,6 +160,97 @@ describe('an engine in trouble', () => {
     ]);
     stop.abort();
     await over;
+  });
+});
+
+describe('what is left over on the engine', () => {
+  test('is told by its kind and removed, but what is used, of another installation, or of no known kind', async () => {
+    await using other = await testInstall();
+    const { docker, image, id } = install;
+    const label = { [LABEL_INSTALL]: id };
+    const helper = { ...label, [LABEL_OVERLAY]: 'sha256:x' };
+    const name = (what: string): string => `${id}-${what}`;
+    const make = (what: string, Labels: object) =>
+      docker.createContainer({ name: name(what), Image: image, Labels: { ...Labels }, Cmd: ['true'] });
+    await Promise.all([
+      make('helper', helper),
+      make('oldgate', { ...label, [LABEL_GATE]: 'x' }),
+      make('unknown', label),
+      make('cage', { ...helper, [LABEL_CAGE]: 'c' }),
+      make('theirs', { ...helper, [LABEL_INSTALL]: `${id}0` }),
+      docker.createVolume({ Name: name('volume'), Labels: label }),
+      docker.createVolume({ Name: name('used'), Labels: label }),
+      docker.createVolume({ Name: name('others'), Labels: { [LABEL_INSTALL]: other.id } }),
+      docker.createNetwork({ Name: name('network'), Labels: label }),
+    ]);
+    const using = await docker.createContainer({
+      name: name('using'),
+      Image: image,
+      HostConfig: { Mounts: [{ Type: 'volume', Source: name('used'), Target: '/x' }] as never },
+    });
+    try {
+      const found = await direct.leftovers();
+      const told = found.map(({ kind, name: of }) => `${kind} ${of.slice(id.length + 1)}`);
+      expect(told.toSorted()).toEqual([
+        'container helper',
+        'container oldgate',
+        'network network',
+        'volume volume',
+      ]);
+      expect(found.find(({ name: of }) => of === name('helper'))?.patienceMs).toBeGreaterThan(600_000);
+      const busy = { kind: 'volume', id: name('used'), name: 'used', why: '', patienceMs: 0 } as const;
+      expect(await direct.discard(busy)).toBe(false);
+      for (const one of found) expect(await direct.discard(one)).toBe(true);
+      for (const one of found) expect(await direct.discard(one)).toBe(true);
+      expect(await direct.leftovers()).toEqual([]);
+      await docker.getVolume(name('others')).inspect();
+      expect((await docker.getContainer(name('theirs')).inspect()).State.Status).toBe('created');
+    } finally {
+      await using.remove({ force: true });
+      await removeInstall(docker, `${id}0`);
+    }
+  });
+});
+
+describe('cages that end', () => {
+  test('are removed within a second of their end, many at once too, by the clock of the engine', async () => {
+    const stop = new AbortController();
+    const cages = Array.from({ length: 8 }, newId);
+    const lost = ({ cageId }: CageEnded): Promise<void> => direct.destroy(cageId);
+    const log = { warn: () => undefined } as never;
+    const watching = new CageEnds({ runtime: direct, lost, log }).watch(stop.signal);
+    const since = Math.floor(Date.now() / 1000) - 1;
+    await Promise.all(cages.map((cageId) => direct.create(spec(cageId), bootstrapFor(cageId))));
+    const label = [`${LABEL_INSTALL}=${install.id}`, LABEL_CAGE];
+    const running = await install.docker.listContainers({ filters: { label } });
+    const ours = running.filter(({ Labels }) => cages.includes(Labels[LABEL_CAGE]!));
+    // By the kernel, so that the engine learns of it as of any end.
+    const pids = await Promise.all(
+      ours.map(async ({ Id }) => (await install.docker.getContainer(Id).inspect()).State.Pid),
+    );
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    await expect
+      .poll(async () => (await direct.list()).filter(({ cageId }) => cages.includes(cageId)), {
+        timeout: 10_000,
+      })
+      .toEqual([]);
+    stop.abort();
+    await watching;
+    const until = Math.ceil(Date.now() / 1000) + 1;
+    const events = await text(
+      await install.docker.getEvents({ since, until, filters: { event: ['die', 'destroy'], label } }),
+    );
+    const at = new Map<string, number>();
+    const tookMs: number[] = [];
+    for (const line of events.trim().split('\n')) {
+      const { Action, id, timeNano } = JSON.parse(line) as { Action: string; id: string; timeNano: number };
+      if (!ours.some(({ Id }) => Id === id)) continue;
+      if (Action === 'die') at.set(id, timeNano);
+      else tookMs.push((timeNano - at.get(id)!) / 1e6);
+    }
+    expect(tookMs).toHaveLength(cages.length);
+    expect(Math.min(...tookMs)).toBeLessThan(1000);
+    expect(tookMs.toSorted((a, b) => a - b)[cages.length / 2]).toBeLessThan(1000);
   });
 });
 

@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { DEFAULT_RESOURCES, type Runtime } from '#runtime/runtime.ts';
 import {
+  cageName,
   cageOptions,
   gateName,
   LABEL_CAGE,
   LABEL_INSTALL,
 } from '../../../orchestrator/runtimes/docker/spec.ts';
 import { removeInstall, reportOf, testInstall } from '../../support/docker.ts';
+import { freeze } from '../../support/freeze.ts';
 import { type RuntimeHarness, runtimeContract } from './runtime.contract.ts';
 
 runtimeContract('docker', async (): Promise<RuntimeHarness> => {
@@ -47,6 +49,13 @@ runtimeContract('docker', async (): Promise<RuntimeHarness> => {
     },
     async leaveUnstarted(cageId) {
       await docker.createContainer({ ...cageOptions(specOf(cageId), install.id) });
+    },
+    async bring(cageId, to) {
+      const container = docker.getContainer(cageName(install.id, cageId));
+      if (to === 'paused') return void (await container.pause());
+      const { State } = await container.inspect();
+      if (to === 'stopped') process.kill(State.Pid, 'SIGSTOP');
+      else freeze(State.Pid);
     },
     async killGate() {
       // By the engine's own kill, which its restart policy leaves dead.

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { DEFAULT_RESOURCES } from '#runtime/runtime.ts';
 import { FakeEngine } from '../../../orchestrator/runtimes/fake/engine.ts';
 import { FakeRuntime } from '../../../orchestrator/runtimes/fake/index.ts';
+import { fakeName } from '../../../orchestrator/runtimes/fake/spec.ts';
 import { type RuntimeHarness, runtimeContract, type Next } from './runtime.contract.ts';
 
 runtimeContract('fake', async (): Promise<RuntimeHarness> => {
@@ -40,6 +41,9 @@ runtimeContract('fake', async (): Promise<RuntimeHarness> => {
       return async () => ({ state: planted.state, there: engine.containers.get(planted.name) === planted });
     },
     leaveUnstarted: async (cageId) => engine.leaveUnstarted(install, specOf(cageId)),
+    bring: async (cageId, to) => {
+      engine.containers.get(fakeName(install, cageId))!.condition = to;
+    },
     killGate: async () => void engine.gates.delete(install),
     [Symbol.asyncDispose]: () => runtime.close(),
   };

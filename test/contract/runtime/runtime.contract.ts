@@ -21,6 +21,8 @@ export interface RuntimeHarness extends AsyncDisposable {
   /** What a crash between creation and start leaves. */
   leaveUnstarted(cageId: string): Promise<void>;
   killGate(): Promise<void>;
+  /** Does that to a running cage, behind the runtime's back. */
+  bring(cageId: string, to: 'paused' | 'frozen' | 'stopped'): Promise<void>;
 }
 
 /** What the cage does after it has reported its bootstrap; nothing means that it stays. */
@@ -91,7 +93,9 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeHarness
     test('creating a cage that has ended returns it ended', async () => {
       const cageId = newId();
       await create(cageId, { exit: 7 });
-      await expect.poll(() => runtime.inspect(cageId)).toMatchObject({ state: 'exited', exitCode: 7 });
+      await expect
+        .poll(() => runtime.inspect(cageId), { timeout: 10_000 })
+        .toMatchObject({ state: 'exited', exitCode: 7 });
       expect(await create(cageId)).toMatchObject({ cage: { state: 'exited', exitCode: 7 }, created: false });
     });
 
@@ -120,7 +124,7 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeHarness
       const [running, ended] = [newId(), newId()];
       await create(running);
       await create(ended, { exit: 0 });
-      await expect.poll(() => runtime.inspect(ended)).toMatchObject({ state: 'exited' });
+      await expect.poll(() => runtime.inspect(ended), { timeout: 10_000 }).toMatchObject({ state: 'exited' });
       const listed = await runtime.list();
       expect(listed).toContainEqual(expect.objectContaining({ cageId: running, state: 'running' }));
       expect(listed).toContainEqual(expect.objectContaining({ cageId: ended, state: 'exited', exitCode: 0 }));
@@ -155,6 +159,22 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeHarness
       expect((await runtime.list()).map((cage) => cage.cageId)).not.toContain(cageId);
       await runtime.destroy(cageId);
     });
+
+    test.each(['paused', 'frozen', 'stopped'] as const)(
+      'a cage that was %s is seen to be so, and can be destroyed',
+      async (condition) => {
+        const cageId = newId();
+        await create(cageId);
+        await harness.received(cageId);
+        expect(await runtime.diagnose(cageId)).toBe('running');
+        await harness.bring(cageId, condition);
+        await expect.poll(() => runtime.diagnose(cageId)).toBe(condition);
+        expect(await harness.stranger().diagnose(cageId)).toBe('gone');
+        await runtime.destroy(cageId);
+        expect(await runtime.inspect(cageId)).toBeUndefined();
+        expect(await runtime.diagnose(cageId)).toBe('gone');
+      },
+    );
 
     test('several may destroy one cage at the same time', async () => {
       const cageId = newId();
@@ -252,6 +272,7 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeHarness
         gone.gateAlive(),
         gone.create(spec('c1'), bootstrapFor('c1')),
         gone.inspect('c1'),
+        gone.diagnose('c1'),
         gone.list(),
         gone.layOver('any:1'),
         gone.destroy('c1'),

@@ -79,7 +79,7 @@ export function batchesContract(subject: () => Subject): void {
       const { store, tenant } = subject();
       const { batch } = await add(3);
       const [first] = await store.batches.tasks(tenant.organisation, batch.id, undefined, 1);
-      await store.tasks.finish(tenant.organisation, first!.id, null, 'timed_out');
+      await store.tasks.finish(await tenant.seen(first!.id), 'timed_out');
       const marked = await store.batches.requestCancel(tenant.organisation, batch.id);
       expect(marked.map(({ ref, cancelRequested }) => [ref, cancelRequested])).toEqual([
         ['line 3', true],

@@ -84,7 +84,7 @@ export function deliveriesContract(subject: () => Subject): void {
       const missing = async () =>
         (await store.deliveries.missing(new Date())).filter((task) => task.organisation === organisation);
       expect(await missing()).toEqual([]);
-      await store.tasks.finish(organisation, id, null, 'cancelled');
+      await store.tasks.finish(await tenant.seen(id), 'cancelled');
       expect(await missing()).toEqual([{ id, organisation, webhook }]);
       await store.deliveries.enqueue({ id, organisation, webhook });
       expect(await missing()).toEqual([]);

@@ -11,10 +11,10 @@ export function tasksContract(subject: () => Subject): void {
     const { store, tenant } = subject();
     const { organisation } = tenant;
     const { id } = (await tenant.addTask()).task;
-    if (state !== 'queued') await store.tasks.takeEpoch(organisation, id, 0);
+    if (state !== 'queued') await tenant.begin(id);
     if (state === 'running')
-      await store.tasks.transition(organisation, id, 1, 'running', { startedAt: new Date() });
-    if (isFinal(state)) await store.tasks.finish(organisation, id, 1, state);
+      await store.tasks.transition(await tenant.seen(id), 'running', { startedAt: new Date() });
+    if (isFinal(state)) await store.tasks.finish(await tenant.seen(id), state);
     expect((await store.tasks.byId(organisation, id))?.state).toBe(state);
     return id;
   };
@@ -54,10 +54,10 @@ export function tasksContract(subject: () => Subject): void {
       for (const from of TASK_STATES) {
         for (const to of TASK_STATES) {
           const id = await taskIn(from);
-          const epoch = from === 'queued' ? 0 : 1;
+          const seen = await tenant.seen(id);
           const moved = isFinal(to)
-            ? await store.tasks.finish(tenant.organisation, id, epoch, to)
-            : await store.tasks.transition(tenant.organisation, id, epoch, to);
+            ? await store.tasks.finish(seen, to)
+            : await store.tasks.transition(seen, to);
           expect(moved?.state, `${from} to ${to}`).toBe(mayGo(from, to) ? to : undefined);
           expect((await store.tasks.byId(tenant.organisation, id))?.state).toBe(mayGo(from, to) ? to : from);
         }
@@ -66,14 +66,14 @@ export function tasksContract(subject: () => Subject): void {
 
     it('obey only the newest attempt', async () => {
       const { store, tenant } = subject();
-      const { organisation } = tenant;
       const id = await taskIn('starting');
-      await store.tasks.requeue(organisation, id, 1);
-      expect(await store.tasks.takeEpoch(organisation, id, 1)).toBe(2);
-      expect(await store.tasks.transition(organisation, id, 1, 'running')).toBeUndefined();
-      expect(await store.tasks.requeue(organisation, id, 1)).toBeUndefined();
-      expect(await store.tasks.finish(organisation, id, 1, 'succeeded')).toBeUndefined();
-      expect(await store.tasks.finish(organisation, id, 2, 'succeeded')).toMatchObject({
+      const first = await tenant.seen(id);
+      expect(await store.tasks.requeue(first)).toMatchObject({ epoch: 1, holder: null });
+      expect(await tenant.begin(id)).toMatchObject({ epoch: 2, holder: tenant.holder });
+      expect(await store.tasks.transition(first, 'running')).toBeUndefined();
+      expect(await store.tasks.requeue(first)).toBeUndefined();
+      expect(await store.tasks.finish(first, 'succeeded')).toBeUndefined();
+      expect(await store.tasks.finish(await tenant.seen(id), 'succeeded')).toMatchObject({
         state: 'succeeded',
         epoch: 2,
       });
@@ -82,20 +82,24 @@ export function tasksContract(subject: () => Subject): void {
     it('are begun by one of many who try at once', async () => {
       const { store, other, tenant } = subject();
       const id = await taskIn('queued');
-      const takes = [store, other, store, other, store].map((each) =>
-        each.tasks.takeEpoch(tenant.organisation, id, 0),
+      const seen = await tenant.seen(id);
+      const takes = [store, other, store, other, store].map((each, at) =>
+        each.tasks.takeEpoch(seen, `orch_${at}`),
       );
-      expect((await Promise.all(takes)).filter((epoch) => epoch !== undefined)).toEqual([1]);
+      const taken = (await Promise.all(takes)).filter((row) => row !== undefined);
+      expect(taken).toEqual([await tenant.seen(id)]);
+      expect(taken[0]?.epoch).toBe(1);
     });
 
     it('are ended once, whoever tries', async () => {
       const { store, other, tenant } = subject();
       const id = await taskIn('running');
+      const seen = await tenant.seen(id);
       const ends = await Promise.all([
-        store.tasks.finish(tenant.organisation, id, 1, 'succeeded'),
-        other.tasks.finish(tenant.organisation, id, null, 'cancelled'),
-        store.tasks.finish(tenant.organisation, id, 1, 'failed'),
-        other.tasks.finish(tenant.organisation, id, null, 'timed_out'),
+        store.tasks.finish(seen, 'succeeded'),
+        other.tasks.finish(seen, 'cancelled'),
+        store.tasks.finish(seen, 'failed'),
+        other.tasks.finish(seen, 'timed_out'),
       ]);
       const winners = ends.filter((row) => row !== undefined);
       expect(winners).toHaveLength(1);
@@ -106,11 +110,12 @@ export function tasksContract(subject: () => Subject): void {
       const { store, other, tenant } = subject();
       for (let round = 0; round < 10; round += 1) {
         const id = await taskIn('queued');
-        const [epoch, cancelled] = await Promise.all([
-          store.tasks.takeEpoch(tenant.organisation, id, 0),
-          other.tasks.finish(tenant.organisation, id, 0, 'cancelled'),
+        const seen = await tenant.seen(id);
+        const [begun, cancelled] = await Promise.all([
+          store.tasks.takeEpoch(seen, tenant.holder),
+          other.tasks.finish(seen, 'cancelled'),
         ]);
-        expect([epoch === undefined, cancelled === undefined].toSorted()).toEqual([false, true]);
+        expect([begun === undefined, cancelled === undefined].toSorted()).toEqual([false, true]);
       }
     });
 
@@ -124,7 +129,7 @@ export function tasksContract(subject: () => Subject): void {
         message: 'It ended.',
         details: { exitCode: 1, some_name: [1] },
       } as const;
-      const ended = await store.tasks.finish(organisation, id, 1, 'failed', {
+      const ended = await store.tasks.finish(await tenant.seen(id), 'failed', {
         error,
         sealedResult: Buffer.from('r'),
         resultExpiresAt,
@@ -138,12 +143,13 @@ export function tasksContract(subject: () => Subject): void {
     it('say why they wait until they move', async () => {
       const { store, tenant } = subject();
       const id = await taskIn('queued');
-      await store.tasks.setWaiting(tenant.organisation, id, 'concurrency');
+      await store.tasks.setWaiting(await tenant.seen(id), 'concurrency');
       expect((await store.tasks.byId(tenant.organisation, id))?.waiting).toBe('concurrency');
-      await store.tasks.takeEpoch(tenant.organisation, id, 0);
-      expect((await store.tasks.byId(tenant.organisation, id))?.waiting).toBeNull();
-      await store.tasks.finish(tenant.organisation, id, null, 'cancelled');
-      await store.tasks.setWaiting(tenant.organisation, id, 'late');
+      await tenant.begin(id);
+      const begun = await tenant.seen(id);
+      expect(begun.waiting).toBeNull();
+      await store.tasks.finish(begun, 'cancelled');
+      await store.tasks.setWaiting(begun, 'late');
       expect((await store.tasks.byId(tenant.organisation, id))?.waiting).toBeNull();
     });
 
@@ -151,9 +157,9 @@ export function tasksContract(subject: () => Subject): void {
       const { store, tenant } = subject();
       const id = await taskIn('starting');
       expect(await store.tasks.requestCancel(tenant.organisation, id)).toBe(true);
-      await store.tasks.requeue(tenant.organisation, id, 1);
+      await store.tasks.requeue(await tenant.seen(id));
       expect((await store.tasks.byId(tenant.organisation, id))?.cancelRequested).toBe(true);
-      await store.tasks.finish(tenant.organisation, id, null, 'cancelled');
+      await store.tasks.finish(await tenant.seen(id), 'cancelled');
       expect(await store.tasks.requestCancel(tenant.organisation, id)).toBe(false);
     });
 
@@ -286,7 +292,7 @@ export function tasksContract(subject: () => Subject): void {
     const ended = async (expiresAt: Date) => {
       const { store, tenant } = subject();
       const id = await taskIn('running');
-      await store.tasks.finish(tenant.organisation, id, 1, 'succeeded', {
+      await store.tasks.finish(await tenant.seen(id), 'succeeded', {
         sealedResult: Buffer.from('r'),
         resultExpiresAt: expiresAt,
       });

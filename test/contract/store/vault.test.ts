@@ -45,7 +45,14 @@ describe('vault and store together', () => {
     await store.keys.create({ id, organisation, name: 'sealed', record, ...about });
     const cage = store.cages.newId();
     const linkSecretRecord = await vault.sealLink({ organisation, cage }, new Secret(Buffer.alloc(32, 3)));
-    await store.cages.insert({ id: cage, organisation, claw: null, purpose: 'verify', linkSecretRecord });
+    await store.cages.insert({
+      id: cage,
+      organisation,
+      claw: null,
+      purpose: 'verify',
+      holder: 'orch_1',
+      linkSecretRecord,
+    });
 
     const signing = await vault.sealWebhook({ organisation }, new Secret(Buffer.alloc(32, 4)));
     await store.organisations.replaceWebhookSecret(organisation, null, signing);

@@ -9,8 +9,8 @@ export function waitingTasksContract(subject: () => Subject): void {
   const running = async () => {
     const { store, tenant } = subject();
     const { id } = (await tenant.addTask()).task;
-    await store.tasks.takeEpoch(tenant.organisation, id, 0);
-    await store.tasks.transition(tenant.organisation, id, 1, 'running', { startedAt: new Date() });
+    await tenant.begin(id);
+    await store.tasks.transition(await tenant.seen(id), 'running', { startedAt: new Date() });
     return id;
   };
 
@@ -29,9 +29,10 @@ export function waitingTasksContract(subject: () => Subject): void {
       });
       return task;
     };
-    const next = async (now?: Date) => {
+    const next = async (now: Date = new Date()) => {
       const { store, tenant } = subject();
-      const rows = await store.tasks.oldestQueued(tenant.organisation, tenant.claw.id, 10, now);
+      const clocks = { wallMs: now.getTime(), steadyMs: now.getTime() };
+      const rows = await store.tasks.oldestQueued(tenant.organisation, tenant.claw.id, 10, clocks);
       return rows.map(({ id }) => id);
     };
 
@@ -52,7 +53,7 @@ export function waitingTasksContract(subject: () => Subject): void {
       const { store, tenant } = subject();
       const id = await running();
       const notBefore = new Date(Date.now() + HOUR);
-      const row = await store.tasks.requeue(tenant.organisation, id, 1, { notBefore, waiting: 'retry' });
+      const row = await store.tasks.requeue(await tenant.seen(id), { notBefore, waiting: 'retry' });
       expect(row).toMatchObject({ state: 'queued', epoch: 1, startedAt: null, notBefore, waiting: 'retry' });
       expect(await next()).toEqual([]);
       expect(await next(notBefore)).toEqual([id]);
@@ -68,17 +69,19 @@ export function waitingTasksContract(subject: () => Subject): void {
         (await store.tasks.overdue(organisation, now)).map((row) => row.id);
       expect(await overdue(new Date())).toEqual([]);
       expect(await overdue(deadline)).toEqual([id]);
-      await store.tasks.finish(organisation, id, null, 'timed_out');
+      await store.tasks.finish(await tenant.seen(id), 'timed_out');
       expect(await overdue(deadline)).toEqual([]);
     });
 
     it('remember that an attempt acted, which only the present one can say', async () => {
       const { store, tenant } = subject();
       const id = await running();
-      await store.tasks.markActed(tenant.organisation, id, 2);
+      const present = await tenant.seen(id);
+      await store.tasks.markActed({ ...present, epoch: 2 });
+      await store.tasks.markActed({ ...present, holder: 'orch_other' });
       expect((await store.tasks.byId(tenant.organisation, id))?.acted).toBe(false);
-      await store.tasks.markActed(tenant.organisation, id, 1);
-      await store.tasks.requeue(tenant.organisation, id, 1);
+      await store.tasks.markActed(present);
+      await store.tasks.requeue(present);
       expect((await store.tasks.byId(tenant.organisation, id))?.acted).toBe(true);
     });
   });

@@ -12,6 +12,7 @@ import { KeyService } from '../../../orchestrator/keys/key-service.ts';
 import { StatusService } from '../../../orchestrator/status/status-service.ts';
 import { FileService } from '../../../orchestrator/tasks/file-service.ts';
 import { FunctionService } from '../../../orchestrator/tasks/function-service.ts';
+import { QueueBounds } from '../../../orchestrator/tasks/queue-bounds.ts';
 import { TaskService } from '../../../orchestrator/tasks/task-service.ts';
 import { UsageService } from '../../../orchestrator/usage/usage-service.ts';
 import { WebhookSecrets } from '../../../orchestrator/webhooks/webhook-secrets.ts';
@@ -86,8 +87,18 @@ function partsOn(): Partial<AppParts> {
     check: { models: async () => [] } as never,
     allowHosts: [],
   });
+  const bounds = new QueueBounds({ tasks: store.tasks, maxQueued: 1000, onRefused: () => undefined });
   const files = new FileService({ tasks: store.tasks, files: store.taskFiles, vault, resultFetchedMs: 1000 });
-  const tasks = new TaskService({ store, vault, queue: nothing, runs, files, resultFetchedMs: 1000, log });
+  const tasks = new TaskService({
+    store,
+    vault,
+    queue: nothing,
+    stops: { stop: async () => undefined },
+    bounds,
+    files,
+    resultFetchedMs: 1000,
+    log,
+  });
   const secrets = new WebhookSecrets({ organisations: store.organisations, vault });
   const limiter = { window: async () => ({ requests: 0, tokens: 0 }) } as never;
   const readiness = { check: async () => ({ ready: true, parts: {} }) } as never;
@@ -111,9 +122,15 @@ function partsOn(): Partial<AppParts> {
       telemetry: nothing,
       poke,
     }),
-    functions: new FunctionService({ tasks: store.tasks, runs }),
+    functions: new FunctionService({
+      tasks: store.tasks,
+      runs,
+      vault,
+      peers: nothing,
+      self: () => 'orch_test',
+    }),
     files,
-    batches: new BatchService({ store, vault, tasks, poke }),
+    batches: new BatchService({ store, vault, bounds, tasks, poke }),
     webhooks: new WebhookService({ store, secrets, log, onEnqueued: () => undefined }),
     usage: status,
     usageReports: new UsageService(store),
@@ -121,7 +138,10 @@ function partsOn(): Partial<AppParts> {
     events: new EventHub(),
     watching: tasks,
     readiness,
-    doctor: { examine: async () => ({ ok: true, checks: [] }) },
+    doctor: {
+      examine: async () => ({ ok: true, checks: [] }),
+      leftovers: async () => ({ leftovers: [], more: 0, unseen: [] }),
+    },
     cages: { endAll: async (organisation) => endedOf.push(organisation) },
   };
 }

@@ -19,13 +19,13 @@ type PermitRequest = Said<'permit_request'>;
 const entry = (process: string): string =>
   fileURLToPath(new URL(`../../../cage-image/${process}/main.ts`, import.meta.url));
 
-const checkoutPaths = (work: string): CagePaths => ({
+const checkoutPaths = (work: string, agentEntry = entry('agent')): CagePaths => ({
   tini: '/nowhere/tini',
   protectedNode: process.execPath,
   agentNode: process.execPath,
   probeShell: '/bin/sh',
   meterEntry: entry('meter'),
-  agentEntry: entry('agent'),
+  agentEntry,
   installation: '/nowhere',
   compileCache: undefined,
   work,
@@ -37,6 +37,9 @@ const checkoutPaths = (work: string): CagePaths => ({
 export interface CageOptions {
   readonly orphanMs?: number;
   readonly proof?: Proof;
+  readonly pulseMs?: number;
+  /** In place of the built-in agent's. */
+  readonly agentEntry?: string;
 }
 
 /** The warden in this process with a real meter, a real agent and a real link, but without a container around them. */
@@ -60,11 +63,11 @@ export class CageUnderTest implements AsyncDisposable {
     for (const folder of [this.work, this.tmp, join(this.#folder, 'run')]) mkdirSync(folder);
     this.#bench = bench;
     const capability = issuer.link({ cage: this.cageId, organisation: 'o', claw: 'c' });
-    const { orphanMs = 60_000, proof = { ok: true, checks: [] } } = options;
+    const { orphanMs = 60_000, proof = { ok: true, checks: [] }, pulseMs = 5_000, agentEntry } = options;
     const linkSecret = this.#linkSecret.toString('base64');
     this.#warden = new Warden({
-      bootstrap: { version: 1, cageId: this.cageId, linkSecret, capability, gate, orphanMs },
-      paths: checkoutPaths(this.work),
+      bootstrap: { version: 1, cageId: this.cageId, linkSecret, capability, gate, orphanMs, pulseMs },
+      paths: checkoutPaths(this.work, agentEntry),
       ownsProcesses: false,
       prove: () => Promise.resolve(proof),
       serveLink,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fenceOf } from '#task/fence.ts';
 import { ClawOfTest, Limiters } from '../../support/limiter.ts';
 import { TestRedis } from '../../support/redis.ts';
 
@@ -44,7 +45,7 @@ test(
   async () => {
     const orchestrators = await Promise.all([1, 2, 3].map(() => limiters.open(TIMES)));
     const it = new ClawOfTest(orchestrators[0]!, CAPS);
-    await Promise.all(orchestrators.map((limiter) => limiter.fence('o1', it.task, 1)));
+    await Promise.all(orchestrators.map((limiter) => limiter.fence('o1', it.task, fenceOf(1, 1))));
     const arrivals: Arrival[] = [];
     let overrun = 0;
 

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { fenceOf } from '#task/fence.ts';
 import { ClawOfTest, Limiters, SHORT } from '../../support/limiter.ts';
 import { TestRedis } from '../../support/redis.ts';
 
@@ -125,12 +126,36 @@ test('only the newest attempt gets permits', async () => {
   const it = await claw({});
   await it.limiter.permit(it.call(1));
   const other = await limiters.open();
-  await other.fence('o1', it.task, 2);
+  await other.fence('o1', it.task, fenceOf(2, 1));
   await expect(it.limiter.permit(it.call(1, { deadlineMs: 60_000 }))).rejects.toMatchObject({
     code: 'epoch_superseded',
   });
   await expect(it.fence(1)).rejects.toMatchObject({ code: 'epoch_superseded' });
   await other.permit(it.call(1, { epoch: 2 }));
+});
+
+test('only the newest controller of an attempt’s cage gets permits; a newer attempt is above every controller of the last', async () => {
+  const it = await claw({});
+  await it.limiter.permit(it.call(1));
+  const other = await limiters.open();
+  await other.fence('o1', it.task, fenceOf(1, 2));
+  const superseded = { code: 'epoch_superseded' };
+  await expect(it.limiter.permit(it.call(1, { deadlineMs: 60_000 }))).rejects.toMatchObject(superseded);
+  await expect(it.fence(1, 1)).rejects.toMatchObject(superseded);
+  await other.permit(it.call(1, { controller: 2 }));
+  await it.fence(1, 2 ** 24 - 1);
+  await other.fence('o1', it.task, fenceOf(2, 1));
+  await expect(it.limiter.permit(it.call(1, { controller: 2 ** 24 - 1 }))).rejects.toMatchObject(superseded);
+  await other.permit(it.call(1, { epoch: 2 }));
+});
+
+test('a fence is exact to its largest number', async () => {
+  const it = await claw({});
+  const [epoch, controller] = [2 ** 29 - 1, 2 ** 24 - 1];
+  await it.fence(epoch, controller);
+  await expect(it.fence(epoch, controller - 1)).rejects.toMatchObject({ code: 'epoch_superseded' });
+  await it.limiter.permit(it.call(1, { epoch, controller }));
+  expect(() => fenceOf(1, 2 ** 24)).toThrowError(expect.objectContaining({ code: 'request_invalid' }));
 });
 
 test('an attempt that nobody fenced, or whose task is forgotten, gets none', async () => {
@@ -145,7 +170,7 @@ test('an attempt that nobody fenced, or whose task is forgotten, gets none', asy
 test('calls wait in the order in which they came: small ones do not pass a large one at the head', async () => {
   const it = await claw({ tokensPerMinute: 100 }, SHORT);
   const other = await limiters.open(SHORT);
-  await other.fence('o1', it.task, 1);
+  await other.fence('o1', it.task, fenceOf(1, 1));
   const before = it.call(60);
   await it.limiter.permit(before);
   const order: string[] = [];
@@ -247,7 +272,7 @@ test('installations that share a Redis do not meet', async () => {
   const it = await claw({ requestsPerMinute: 1 }, { install: 'one' });
   await it.limiter.permit(it.call(1));
   const other = await limiters.open({ install: 'two' });
-  await other.fence('o1', it.task, 1);
+  await other.fence('o1', it.task, fenceOf(1, 1));
   await other.permit(it.call(1));
 });
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { fenceOf } from '#task/fence.ts';
 import { ClawOfTest, Limiters, SHORT } from '../../support/limiter.ts';
 import { TestRedis } from '../../support/redis.ts';
 
@@ -62,7 +63,7 @@ test('when it is back, nothing is permitted until what it may have forgotten cou
 test('books that are wiped under a running Redis close it as well, for other orchestrators too', async () => {
   const it = await claw({ tokensPerMinute: 100 });
   const other = await limiters.open(SHORT);
-  await other.fence('o1', it.task, 1);
+  await other.fence('o1', it.task, fenceOf(1, 1));
   await other.permit(it.call(1));
   await it.limiter.permit(it.call(99));
   await server.connect().flushall();

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fenceOf } from '#task/fence.ts';
 import { LogModel, type ModelAnswer, type ModelRequest } from '#limits/log-model.ts';
 import { ENTRY_MS, SEND_WITHIN_MS } from '#limits/window.ts';
 import { Scripts } from '../../../orchestrator/limiter/scripts.ts';
@@ -30,8 +31,8 @@ class ScriptsInRedis {
 
   at = (now: number): Promise<unknown> => redis.set('test:clock', now);
 
-  fence = (task: string, epoch: number): Promise<unknown> =>
-    this.#run('fence', [`{o}:fence:${task}`], [epoch, KEEP_MS]);
+  fence = async (task: string, fence: number): Promise<number> =>
+    Number(await this.#run('fence', [`{o}:fence:${task}`], [fence, KEEP_MS]));
 
   async permit(request: ModelRequest): Promise<ModelAnswer> {
     const keys = [
@@ -45,7 +46,7 @@ class ScriptsInRedis {
       level.requestsPerMinute ?? '',
       level.tokensPerMinute ?? '',
     ]);
-    const asked = [request.call, request.epoch, request.tokens, request.requests, request.leaseMs];
+    const asked = [request.call, request.fence, request.tokens, request.requests, request.leaseMs];
     return readReply(
       await this.#run('permit', keys, [...asked, SEND_WITHIN_MS, ENTRY_MS, KEEP_MS, 'room', ...caps]),
     );
@@ -102,6 +103,9 @@ function readReply(reply: unknown): ModelAnswer {
   return { kind };
 }
 
+/** A takeover has a newer fence than the holder before, a new attempt a newer one than every holder of the last. */
+const [FIRST, SECOND_HOLDER, SECOND_ATTEMPT] = [fenceOf(1, 900), fenceOf(1, 901), fenceOf(2, 1)];
+
 const cap = fc.option(fc.constantFrom(0, 1, 3, 5), { nil: undefined, freq: 3 });
 const tokenCap = fc.option(fc.integer({ min: 100, max: 400 }), { nil: undefined, freq: 5 });
 /** Which of the calls seen so far, counted from the last. */
@@ -118,7 +122,7 @@ const took = {
 const fresh = {
   tokens: fc.integer({ min: 0, max: 120 }),
   requests: fc.constantFrom(1, 1, 1, 0, 2),
-  epoch: fc.constantFrom(1, 1, 1, 1, 1, 1, 1, 2),
+  fence: fc.constantFrom(FIRST, FIRST, FIRST, FIRST, FIRST, FIRST, SECOND_HOLDER, SECOND_ATTEMPT),
   waits: fc.boolean(),
 };
 const step = fc.oneof(
@@ -143,23 +147,27 @@ const step = fc.oneof(
 const scenario = fc.record({
   caps: fc.record({ claw: fc.tuple(cap, tokenCap), organisation: fc.tuple(cap, tokenCap) }),
   steps: fc.array(step, { minLength: 30, maxLength: 80 }),
-  /** At which step the second attempt begins. */
+  /** At which step another takes the attempt over, and at which the next one begins. */
   takeover: fc.integer({ min: 0, max: 300 }),
+  retry: fc.integer({ min: 0, max: 300 }),
 });
 
 test('the scripts decide as the model does, step by step', { timeout: 60_000 }, async () => {
   const subject = new ScriptsInRedis();
   await fc.assert(
-    fc.asyncProperty(scenario, async ({ caps, steps, takeover }) => {
+    fc.asyncProperty(scenario, async ({ caps, steps, takeover, retry }) => {
       const model = new LogModel();
       const calls: ModelRequest[] = [];
       const call = (nth: number): string => calls.at(-1 - nth)?.call ?? 'none';
       await subject.reset();
       let now = START;
       await subject.at(now);
-      expect(await subject.fence('t', 1)).toBe(model.fence('t', 1));
+      const fence = async (number: number): Promise<void> =>
+        expect(await subject.fence('t', number)).toBe(model.fence('t', number));
+      await fence(FIRST);
       for (const [index, action] of steps.entries()) {
-        if (index === takeover) expect(await subject.fence('t', 2)).toBe(model.fence('t', 2));
+        if (index === takeover) await fence(SECOND_HOLDER);
+        if (index === retry) await fence(SECOND_ATTEMPT);
         if (action.do === 'pass') {
           now += action.ms;
           await subject.at(now);
@@ -195,7 +203,7 @@ test('the scripts decide as the model does, step by step', { timeout: 60_000 }, 
 interface Fresh {
   readonly tokens: number;
   readonly requests: number;
-  readonly epoch: number;
+  readonly fence: number;
 }
 type CapPair = [requests: number | undefined, tokens: number | undefined];
 
@@ -213,7 +221,7 @@ function newRequest(
   return {
     call: `c${count}`,
     task: 't',
-    epoch: fresh.epoch,
+    fence: fresh.fence,
     line: claw,
     tokens: fresh.tokens,
     requests: fresh.requests,
@@ -226,12 +234,12 @@ test('a clock that goes back does not make room', async () => {
   const subject = new ScriptsInRedis();
   await subject.reset();
   await subject.at(START);
-  await subject.fence('t', 1);
+  await subject.fence('t', FIRST);
   const ask = (call: string): Promise<ModelAnswer> =>
     subject.permit({
       call,
       task: 't',
-      epoch: 1,
+      fence: FIRST,
       line: 'claw0',
       tokens: 10,
       requests: 1,

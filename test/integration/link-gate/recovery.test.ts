@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
-import { PROTOCOL_VERSION } from '#protocol/link-messages.ts';
+import { PROTOCOL } from '#protocol/link-versions.ts';
 import { encodeFrame } from '#protocol/frames.ts';
 import { GATE_LINK_PATH, GATE_LINK_UPGRADE } from '#protocol/gate-reply.ts';
 import { gateRequest } from '../../../cage-image/tunnel/gate-request.ts';
@@ -99,14 +99,14 @@ describe('a controller that does not read', () => {
     tls.write(
       encodeFrame({
         kind: 'handshake',
-        payload: { type: 'resume', versions: [PROTOCOL_VERSION], epoch: 1, lastSeq: 0 },
+        payload: { type: 'resume', versions: [PROTOCOL.newest], epoch: 1, lastSeq: 0 },
       }),
     );
     await eventually(() => expect(cage.link.connected).toBe(true));
     raw.pause();
     let kept = 0;
     for (let i = 0; i < 500; i++) {
-      if (cage.link.send({ type: 'event', taskId: 't', event: { kind: 'text', text } }, { droppable: true }))
+      if (cage.link.send({ type: 'event', taskId: 't', event: { kind: 'text', text } }, 'droppable'))
         kept++;
     }
     cage.link.send(pong(1));

@@ -1,12 +1,22 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { startRedis, type RedisService } from '../../../orchestrator/redis/start-redis.ts';
 import { TestRedis } from '../../support/redis.ts';
+import { SmallDisk } from '../../support/small-disk.ts';
+import { troubleOf } from '../../../orchestrator/redis/trouble.ts';
 import { freePort } from '../../support/free-port.ts';
 
 const log = { info: () => undefined, warn: () => undefined };
@@ -83,6 +93,64 @@ test(
     await vi.waitFor(() => expect(onLost).toHaveBeenCalledOnce());
     expect(await next.connect().ping()).toBe('PONG');
     expect(next.pid).not.toBe(Number(line));
+  },
+);
+
+/** The file that is written to, after an orderly end. */
+async function writtenLog(): Promise<string> {
+  const first = await start();
+  const redis = first.connect();
+  for (let count = 0; count < 50; count += 1) await redis.set(`name-${count}`, 'value');
+  await first.close();
+  const folder = join(home, 'redis', 'appendonlydir');
+  return join(
+    folder,
+    readdirSync(folder).find((name) => name.includes('.incr.'))!,
+  );
+}
+
+test('a log whose end was cut off is read up to there', async () => {
+  const file = await writtenLog();
+  truncateSync(file, statSync(file).size - 10);
+  const next = await start();
+  expect(next.lostBooks).toBe(false);
+  expect(await next.connect().dbsize()).toBe(49);
+});
+
+test('a log that cannot be read is set aside and told, and it begins empty', async () => {
+  const file = await writtenLog();
+  const bytes = readFileSync(file);
+  writeFileSync(file, Buffer.concat([bytes.subarray(0, 200), Buffer.from('no log'), bytes.subarray(300)]));
+  const warn = vi.fn();
+  const next = await start({ log: { info: () => undefined, warn } });
+  expect(next.lostBooks).toBe(true);
+  expect(await next.connect().dbsize()).toBe(0);
+  expect(warn).toHaveBeenCalledWith({ file: expect.stringContaining('.damaged-') }, expect.any(String));
+});
+
+test(
+  'on a full disk it takes no writes and says why, and goes on by itself when there is room',
+  { timeout: 30_000 },
+  async () => {
+    await using disk = await SmallDisk.mount(16);
+    const service = await start({ home: disk.path });
+    try {
+      const redis = service.connect();
+      await redis.set('before', '1');
+      await disk.fill(0);
+      const refused = async (): Promise<boolean> =>
+        redis.set('x', 'y'.repeat(10_000)).then(
+          () => false,
+          (error: Error) => error.message.startsWith('MISCONF'),
+        );
+      await vi.waitFor(async () => expect(await refused()).toBe(true), { timeout: 10_000, interval: 100 });
+      expect(await redis.get('before')).toBe('1');
+      expect(troubleOf(await redis.ping().catch((error: unknown) => error))).toContain('disk');
+      await disk.makeRoom();
+      await vi.waitFor(() => redis.set('after', '1'), { timeout: 10_000, interval: 100 });
+    } finally {
+      await service.close();
+    }
   },
 );
 

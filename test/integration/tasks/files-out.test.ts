@@ -38,7 +38,7 @@ async function endedTask(state: 'succeeded' | 'failed', keptMs: number): Promise
   const sealedInput = await vault.sealContent({ organisation, task: id, kind: 'input' }, Buffer.from('in'));
   await store.tasks.create({ id, organisation, claw: claw.id, sealedInput, timeoutMs: 1000 });
   const leave = async (epoch: number, files: Record<string, { text: string; whole: boolean }>) => {
-    const attempt = { organisation, task: id, epoch, claw: claw.id, key: key.id };
+    const attempt = { organisation, task: id, epoch, fence: epoch, claw: claw.id, key: key.id };
     const desk = new FileDesk({ attempt, vault, files: store.taskFiles });
     for (const [path, { text, whole }] of Object.entries(files)) {
       const data = Buffer.from(text).toString('base64');
@@ -47,10 +47,9 @@ async function endedTask(state: 'succeeded' | 'failed', keptMs: number): Promise
       if (whole) await desk.take({ ...piece, piece: 1, last: true, data });
     }
   };
-  await store.tasks.takeEpoch(organisation, id, 0);
+  const first = (await store.tasks.takeEpoch((await store.tasks.byId(organisation, id))!, 'orch_1'))!;
   await leave(1, { 'a.txt': { text: 'old', whole: true }, 'only-first.txt': { text: 'old', whole: true } });
-  await store.tasks.requeue(organisation, id, 1);
-  await store.tasks.takeEpoch(organisation, id, 1);
+  await store.tasks.takeEpoch((await store.tasks.requeue(first))!, 'orch_1');
   await leave(2, { 'a.txt': { text: 'new', whole: true }, 'cut.txt': { text: 'half', whole: false } });
   const task = (await store.tasks.byId(organisation, id))!;
   const runs = new Runs({

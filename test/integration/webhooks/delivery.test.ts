@@ -89,7 +89,7 @@ async function endedTask(webhook = `https://localhost:${receiver.port}/hooks?a=1
   const { organisation, claw } = tenant;
   const row = { id, organisation, claw: claw.id, sealedInput: randomBytes(8), timeoutMs: 1000, webhook };
   await store.tasks.create(row);
-  return (await store.tasks.finish(organisation, id, null, 'cancelled'))!;
+  return (await store.tasks.finish(await tenant.seen(id), 'cancelled'))!;
 }
 
 async function enqueue(webhook?: string, worker?: DeliveryWorker): Promise<string> {

@@ -3,13 +3,14 @@ import { describe, expect, test } from 'vitest';
 import { FunctionDesk } from '../../../cage-image/agent/functions/function-desk.ts';
 import { functionTools } from '../../../cage-image/agent/functions/function-tools.ts';
 import type { AgentReport } from '../../../cage-image/agent/report.ts';
+import { WardenLines } from '../../../cage-image/agent/warden-lines.ts';
 
 const setUp = () => {
   const told: Extract<AgentReport, { kind: 'function_call' }>[] = [];
   const answers = new PassThrough();
   const desk = new FunctionDesk((report) => {
     if (report.kind === 'function_call') told.push(report);
-  }, answers);
+  }, new WardenLines(answers));
   const answer = (id: string | undefined, output: string, ok = true) =>
     answers.write(`${JSON.stringify({ kind: 'function_result', id, ok, output })}\n`);
   return { desk, told, answers, answer };
@@ -48,7 +49,11 @@ describe('calls of functions', () => {
 
   test('are not made with arguments that are no object, or too long', async () => {
     const { desk, told } = setUp();
-    const [tool] = functionTools([{ name: 'f', description: '', parameters: {} }], desk, 100);
+    const [tool] = functionTools(
+      { functions: [{ name: 'f', description: '', parameters: {} }], functionWaitMs: 1 },
+      desk,
+      100,
+    );
     expect(await tool?.call('{"half":')).toMatchObject({ ok: false });
     expect(await tool?.call('[1]')).toMatchObject({ ok: false });
     expect(await tool?.call(JSON.stringify({ long: 'x'.repeat(500_000) }))).toMatchObject({ ok: false });

@@ -143,6 +143,29 @@ describe('doctor', () => {
     expect(json.checks.map(({ name }) => name)).toEqual(['service', 'engine', 'clock', 'engine disk']);
   });
 
+  it('lists what is left over, or says that there is nothing', async () => {
+    expect((await run(['doctor', '--leftovers'])).stdout).toBe('Nothing is left over.\n');
+    api.leftovers = {
+      leftovers: [
+        {
+          kind: 'shredding_key',
+          name: 'task_1',
+          why: 'its task holds nothing any more',
+          action: 'shred',
+          ageMs: 12_000,
+          dueInMs: 48_000,
+        },
+      ],
+      more: 3,
+      unseen: [{ what: 'engine', code: 'runtime_unavailable' }],
+    };
+    const { code, stdout } = await run(['doctor', '--leftovers']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/shredding key +task_1 +12\.0 s +in 48\.0 s +its task holds nothing any more/);
+    expect(stdout).toContain('… and 3 more.\nNot looked at now: engine (runtime_unavailable).\n');
+    expect(JSON.parse((await run(['doctor', '--leftovers', '--json'])).stdout)).toEqual(api.leftovers);
+  });
+
   it('looks at what it can where the service does not run, and ends with 4', async () => {
     await api.stop();
     const { code, stdout } = await cli(['doctor', '--json'], {

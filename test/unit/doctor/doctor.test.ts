@@ -102,15 +102,34 @@ describe('what is examined', () => {
       rmSync(home, { recursive: true });
     }
   });
+
+  it('room for a start is lacking where disk, memory or the engine says so', async () => {
+    const look = (room: object) => parts({}, '/', room).get('room')!.run('o', new AbortController().signal);
+    expect(await look({})).toBe('for 4 starts at once');
+    const disk = look({ shortage: async () => 'disk space on /data' });
+    await expect(disk).rejects.toThrow('too little disk space on /data');
+    const engine = look({ intake: { limit: 1, most: 4 } });
+    await expect(engine).rejects.toThrow('the engine is slow: 1 of 4');
+  });
 });
 
-function parts(keeper: Partial<Parameters<typeof examinations>[0]['keeper']>, home = '/') {
+function parts(
+  keeper: Partial<Parameters<typeof examinations>[0]['keeper']>,
+  home = '/',
+  room: Partial<Parameters<typeof examinations>[0]['room']> = {},
+) {
   const now = async () => new Date();
   const nothing = async () => undefined;
   const all = examinations({
     home,
     runtime: { name: 'fake', list: async () => [], prepare: nothing, gateAlive: async () => true },
     keeper: keeper as Parameters<typeof examinations>[0]['keeper'],
+    room: {
+      shortage: async () => undefined,
+      memoryShortage: async () => undefined,
+      intake: { limit: 4, most: 4 },
+      ...room,
+    },
     redis: { ping: nothing, now },
     store: { ping: nothing, now },
   });

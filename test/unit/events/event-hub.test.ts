@@ -1,69 +1,115 @@
-import { describe, expect, it } from 'vitest';
-import type { ServerMessage } from '#protocol/live.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { QUEUED, USAGE } from '../../../orchestrator/http/reference/examples.ts';
 import { EventHub } from '../../../orchestrator/events/event-hub.ts';
+import { Watched } from '../../support/watched-events.ts';
 
+const of = { organisation: 'o', task: 't' };
 const text = (value: string) => ({ kind: 'text', text: value }) as const;
-const textsOf = (messages: ServerMessage[]): string[] =>
-  messages.flatMap((message) =>
-    message.type === 'event' && message.event.kind === 'text' ? [message.event.text] : [],
-  );
-const idOf = (message: ServerMessage | undefined): number =>
-  message?.type === 'event' ? message.id : Number.NaN;
+const ended = { kind: 'ended', task: QUEUED, usage: USAGE } as const;
+
+/** A hub without Redis: what one process does by itself. */
+function hubWith(options: ConstructorParameters<typeof EventHub>[0] = {}) {
+  const hub = new EventHub({ nowMs: 1, ...options });
+  return { hub, say: (value: string) => void hub.publish(of, text(value)) };
+}
 
 describe('live events', () => {
-  it('reach a subscriber in order, from before and after it came', () => {
-    const hub = new EventHub();
-    const seen: ServerMessage[] = [];
-    hub.publish('t', text('a'));
-    hub.publish('t', text('b'));
-    hub.subscribe('t', undefined, (message) => seen.push(message));
-    hub.publish('t', text('c'));
-    expect(textsOf(seen)).toEqual(['a', 'b', 'c']);
+  it('reach a subscriber in order, from before and after it came, with a mark between them', async () => {
+    const { hub, say } = hubWith();
+    say('a');
+    say('b');
+    const seen = Watched.of(hub, of);
+    await seen.caughtUp();
+    say('c');
+    expect(seen.texts()).toEqual(['a', 'b', 'c']);
+    expect(seen.types()).toEqual(['event', 'event', 'caught_up', 'event']);
   });
 
-  it('resume behind the last id that was seen, each once', () => {
-    const hub = new EventHub();
-    const first: ServerMessage[] = [];
-    const end = hub.subscribe('t', undefined, (message) => first.push(message));
-    hub.publish('t', text('a'));
-    hub.publish('t', text('b'));
-    end();
-    hub.publish('t', text('c'));
-    const second: ServerMessage[] = [];
-    hub.subscribe('t', idOf(first.at(-1)), (message) => second.push(message));
-    expect(textsOf(second)).toEqual(['c']);
+  it('resume behind the last id that was seen, each once', async () => {
+    const { hub, say } = hubWith();
+    const first = Watched.of(hub, of);
+    await first.caughtUp();
+    say('a');
+    say('b');
+    first.end();
+    say('c');
+    const second = Watched.of(hub, of, { after: first.lastId });
+    await second.caughtUp();
+    expect(first.texts()).toEqual(['a', 'b']);
+    expect(second.texts()).toEqual(['c']);
   });
 
-  it('say where there is a gap when the oldest had to go', () => {
-    const hub = new EventHub({ ringBytes: 400 });
-    const first: ServerMessage[] = [];
-    const end = hub.subscribe('t', undefined, (message) => first.push(message));
-    hub.publish('t', text('start'));
-    end();
-    for (let i = 0; i < 50; i++) hub.publish('t', text(`event ${i}`));
-    const seen: ServerMessage[] = [];
-    hub.subscribe('t', idOf(first[0]), (message) => seen.push(message));
-    expect(seen[0]?.type).toBe('gap');
-    expect(textsOf(seen).at(-1)).toBe('event 49');
+  it('say when they were said', async () => {
+    const { hub, say } = hubWith();
+    say('a');
+    const seen = Watched.of(hub, of);
+    await seen.caughtUp();
+    const [first] = seen.messages;
+    expect(first?.type === 'event' && Math.abs(Date.parse(first.at) - Date.now())).toBeLessThan(5000);
   });
 
-  it('have higher ids after a restart of the service, so that an old id misses nothing new', () => {
-    const before = new EventHub({ nowMs: 1_000_000 });
-    const seen: ServerMessage[] = [];
-    before.subscribe('t', undefined, (message) => seen.push(message));
-    before.publish('t', text('a'));
-    const after = new EventHub({ nowMs: 1_000_500 });
-    after.publish('t', text('b'));
-    const resumed: ServerMessage[] = [];
-    after.subscribe('t', idOf(seen[0]), (message) => resumed.push(message));
-    expect(textsOf(resumed)).toEqual(['b']);
+  it('say where there is a gap when the oldest had to go', async () => {
+    const { hub, say } = hubWith({ ringBytes: 400 });
+    say('start');
+    for (let i = 0; i < 50; i++) say(`event ${i}`);
+    const seen = Watched.of(hub, of, { after: 1001 });
+    await seen.caughtUp();
+    const [gap, next] = seen.messages;
+    expect(gap).toEqual({ type: 'gap', task: 't', from: next?.type === 'event' && next.id });
+    expect(seen.texts().at(-1)).toBe('event 49');
   });
 
-  it('are forgotten some time after the task ended', () => {
-    const hub = new EventHub({ keepEndedMs: 0 });
-    hub.publish('t', { kind: 'ended', task: {} as never, usage: {} as never });
-    expect(hub.knows('t')).toBe(true);
-    hub.sweep(Date.now() + 1);
-    expect(hub.knows('t')).toBe(false);
+  it('have higher ids in a later start, so that an old id misses nothing new', async () => {
+    const before = hubWith({ nowMs: 1_000_000 });
+    before.say('a');
+    const first = Watched.of(before.hub, of);
+    await first.caughtUp();
+    const after = hubWith({ nowMs: 1_000_500 });
+    after.say('b');
+    const second = Watched.of(after.hub, of, { after: first.lastId });
+    await second.caughtUp();
+    expect(second.texts()).toEqual(['b']);
+    expect(second.types()).toEqual(['gap', 'event', 'caught_up']);
+  });
+
+  it('end with the last: what is said behind it is told to nobody', async () => {
+    const { hub, say } = hubWith();
+    say('a');
+    void hub.publish(of, ended);
+    say('late');
+    const seen = Watched.of(hub, of);
+    await vi.waitFor(() => expect(seen.kinds()).toEqual(['text', 'ended']));
+  });
+
+  it('of a task of which nothing is kept are the last word of its row, behind a gap where some was seen', async () => {
+    const { hub } = hubWith();
+    const late = Watched.of(hub, of, { lastWord: ended });
+    const back = Watched.of(hub, of, { after: 7, lastWord: ended });
+    await vi.waitFor(() => expect(back.kinds()).toEqual(['ended']));
+    expect(late.types()).toEqual(['event']);
+    expect(back.messages[0]).toEqual({ type: 'gap', task: 't', from: 8 });
+  });
+
+  it('are forgotten some time after the task ended', async () => {
+    const { hub, say } = hubWith({ keepEndedMs: 0 });
+    say('a');
+    void hub.publish(of, ended);
+    hub.sweep();
+    const seen = Watched.of(hub, of, { lastWord: ended });
+    await vi.waitFor(() => expect(seen.kinds()).toEqual(['ended']));
+  });
+
+  it('are not gone through further for one who leaves in the middle', async () => {
+    const { hub, say } = hubWith();
+    say('a');
+    say('b');
+    const seen: string[] = [];
+    const end = hub.subscribe(of, {}, (message) => {
+      seen.push(message.type);
+      end();
+    });
+    const other = Watched.of(hub, of);
+    await other.caughtUp();
+    expect(seen).toEqual(['event']);
   });
 });

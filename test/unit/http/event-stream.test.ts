@@ -7,8 +7,9 @@ import { emptyApp } from '../../support/empty-app.ts';
 const ended = { kind: 'ended', task: QUEUED, usage: USAGE } as const;
 const text = (words: string) => ({ kind: 'text', text: words }) as const;
 
-const streamOf = (hub: EventHub, after?: number): EventStream =>
-  new EventStream({ after, subscribe: (from, listener) => hub.subscribe('task_1', from, listener) });
+const of = { organisation: 'org_test', task: 'task_1' };
+
+const streamOf = (hub: EventHub, after?: number): EventStream => new EventStream({ events: hub, of, after });
 
 interface Event {
   readonly id: number;
@@ -16,7 +17,7 @@ interface Event {
   readonly data: { text?: string; from?: number };
 }
 
-/** All events until the end of the stream. */
+/** All events with an id until the end of the stream. */
 async function read(stream: EventStream): Promise<Event[]> {
   let all = '';
   for await (const chunk of stream) all += String(chunk);
@@ -32,11 +33,11 @@ async function read(stream: EventStream): Promise<Event[]> {
 describe('events as a stream', () => {
   it('come with ids and kinds, from the first that is kept to the end', async () => {
     const hub = new EventHub({ nowMs: 1 });
-    hub.publish('task_1', text('a\n\nb'));
+    void hub.publish(of, text('a\n\nb'));
     const reading = read(streamOf(hub));
     await new Promise(setImmediate);
-    hub.publish('task_1', text('c'));
-    hub.publish('task_1', ended);
+    void hub.publish(of, text('c'));
+    void hub.publish(of, ended);
     const events = await reading;
     expect(events.map(({ id, event, data }) => [id, event, data.text])).toEqual([
       [1001, 'text', 'a\n\nb'],
@@ -47,8 +48,8 @@ describe('events as a stream', () => {
 
   it('go on behind the last id, and say where what follows is no longer kept', async () => {
     const hub = new EventHub({ nowMs: 1, ringBytes: 600 });
-    for (let index = 0; index < 10; index++) hub.publish('task_1', text('x'.repeat(100)));
-    hub.publish('task_1', ended);
+    for (let index = 0; index < 10; index++) void hub.publish(of, text('x'.repeat(100)));
+    void hub.publish(of, ended);
     const [gap, ...rest] = await read(streamOf(hub, 1002));
     expect(gap).toMatchObject({ event: 'gap', data: { from: rest[0]!.id } });
     expect(gap!.id).toBe(rest[0]!.id - 1);
@@ -61,9 +62,9 @@ describe('events as a stream', () => {
     const stream = streamOf(hub);
     stream.read(0);
     await new Promise(setImmediate);
-    for (let index = 0; index < 200; index++) hub.publish('task_1', text(`${index} ${'x'.repeat(10_000)}`));
+    for (let index = 0; index < 200; index++) void hub.publish(of, text(`${index} ${'x'.repeat(10_000)}`));
     expect(stream.readableLength).toBeLessThan(600 * 1024);
-    hub.publish('task_1', ended);
+    void hub.publish(of, ended);
     const events = await read(stream);
     expect(events.map(({ id }) => id)).toEqual(Array.from({ length: 201 }, (_, index) => 1001 + index));
   });
@@ -73,8 +74,8 @@ describe('events as a stream', () => {
     const stream = streamOf(hub);
     stream.read(0);
     await new Promise(setImmediate);
-    for (let index = 0; index < 200; index++) hub.publish('task_1', text('x'.repeat(10_000)));
-    hub.publish('task_1', ended);
+    for (let index = 0; index < 200; index++) void hub.publish(of, text('x'.repeat(10_000)));
+    void hub.publish(of, ended);
     const events = await read(stream);
     const ids = events.map(({ id }) => id);
     expect(events.filter(({ event }) => event === 'gap')).toHaveLength(1);
@@ -82,8 +83,9 @@ describe('events as a stream', () => {
     expect(events.at(-1)!.event).toBe('ended');
   });
 
-  it('end for a reader that rested until they were forgotten, who comes back for the last word', async () => {
-    const hub = new EventHub({ nowMs: 1, keepEndedMs: 0 });
+  it('end, behind a gap, for a reader that rested until they were forgotten', async () => {
+    const rows = { ended: async (tasks: readonly string[]) => new Set(tasks), lastWord: async () => ended };
+    const hub = new EventHub({ nowMs: 1, keepEndedMs: 0, rows });
     const app = await emptyApp({ events: hub, watching: { assertReadable: async () => undefined } });
     const answer = await app.inject({
       method: 'GET',
@@ -91,15 +93,26 @@ describe('events as a stream', () => {
       headers: { authorization: 'Bearer x' },
       payloadAsStream: true,
     });
-    for (let index = 0; index < 150; index++) hub.publish('task_1', text('x'.repeat(10_000)));
-    hub.publish('task_1', ended);
+    for (let index = 0; index < 150; index++) void hub.publish(of, text('x'.repeat(10_000)));
+    void hub.publish(of, ended);
     await new Promise(setImmediate);
-    hub.sweep(Date.now() + 1);
+    hub.sweep();
     let seen = '';
     for await (const chunk of answer.stream()) seen += String(chunk);
-    expect(seen).toContain('event: text');
-    expect(seen).not.toContain('event: ended');
+    expect(seen).toMatch(/event: text\n[^]*event: gap\n[^]*event: ended\n/);
     await app.close();
+  });
+
+  it('tell once, without an id, when all that was kept has come', async () => {
+    const hub = new EventHub({ nowMs: 1 });
+    void hub.publish(of, text('before'));
+    const stream = streamOf(hub);
+    let seen = '';
+    for await (const chunk of stream) {
+      seen += String(chunk);
+      if (seen.includes('caught_up')) break;
+    }
+    expect(seen).toMatch(/"text":"before","at":"[^"]+"}\n\nevent: caught_up\ndata: {}\n\n$/);
   });
 
   it('are not for HEAD, which would wait for the end', async () => {
@@ -120,17 +133,13 @@ describe('events as a stream', () => {
     await new Promise(setImmediate);
     stream.destroy();
     await new Promise(setImmediate);
-    hub.publish('task_1', text('for nobody'));
+    void hub.publish(of, text('for nobody'));
     expect(stream.readableLength).toBeLessThan(100);
   });
 
   it('keep the connection awake while nothing happens', async () => {
     const hub = new EventHub({ nowMs: 1 });
-    const stream = new EventStream({
-      after: undefined,
-      heartbeatMs: 5,
-      subscribe: (from, listener) => hub.subscribe('task_1', from, listener),
-    });
+    const stream = new EventStream({ events: hub, of, heartbeatMs: 5 });
     let seen = '';
     for await (const chunk of stream) {
       seen += String(chunk);

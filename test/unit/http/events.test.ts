@@ -13,8 +13,7 @@ it('a watcher who goes while it is looked up what he may watch leaves no subscri
       },
     },
     events: {
-      knows: () => true,
-      subscribe: (task) => {
+      subscribe: ({ task }) => {
         subscribed.push(task);
         return () => undefined;
       },

@@ -8,7 +8,7 @@ it('waits for a permit as long as any of its calls does', async () => {
   const waiting: boolean[] = [];
   const permits: PromiseWithResolvers<{ sendWithinMs: number }>[] = [];
   const desk = new CallDesk({
-    attempt: { organisation: 'o', task: 't', epoch: 1, claw: 'c', key: 'k' },
+    attempt: { organisation: 'o', task: 't', epoch: 1, fence: 1, claw: 'c', key: 'k' },
     limiter: {
       permit: () => {
         const permit = Promise.withResolvers<{ sendWithinMs: number }>();

@@ -5,7 +5,7 @@ import { FileDesk } from '../../../orchestrator/launch/file-desk.ts';
 import type { FilePiece, TaskFilesStore } from '../../../orchestrator/store/task-files-store.ts';
 import { MemoryKeks, MemoryShreddingKeys } from '../../support/memory-keys.ts';
 
-const attempt = { organisation: 'o', task: 't', epoch: 2, claw: 'c', key: 'k' };
+const attempt = { organisation: 'o', task: 't', epoch: 2, fence: 2, claw: 'c', key: 'k' };
 
 let vault: Vault;
 let rows: FilePiece[];

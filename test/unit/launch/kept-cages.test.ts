@@ -14,9 +14,10 @@ function keeping({
   const proof = { ok: true, checks: [] };
   cage.attach({
     hello: { proof, meterPublicKey: 'first' } as never,
+    heardMs: 0,
     send: (message) => {
       if (message.type === 'reset')
-        void cage.receive({ type: 'ready', meterPublicKey: 'second', proof } as never);
+        void cage.receive({ type: 'ready', meterPublicKey: 'second', proof } as never, 1);
     },
     acknowledged: async () => undefined,
     caughtUp: async () => undefined,
@@ -50,7 +51,7 @@ describe('a cage after its task', () => {
     await keep();
     expect(done).toEqual(['kept']);
     expect(cage.hello.meterPublicKey).toBe('second');
-    expect(kept.emptying('c')).toBe(0);
+    expect(kept.isEmptying('cage_1')).toBe(false);
   });
 
   it('is ended where its Claw was changed or stopped since it was made', async () => {
@@ -77,7 +78,7 @@ describe('a cage after its task', () => {
       await vi.advanceTimersByTimeAsync(60_000);
       await over;
       expect(done).toEqual(['ended']);
-      expect(kept.emptying('c')).toBe(0);
+      expect(kept.isEmptying('cage_1')).toBe(false);
     } finally {
       vi.useRealTimers();
     }

@@ -11,7 +11,7 @@ function runWith({ acting = Promise.resolve() }: { acting?: Promise<void> } = {}
   const outcomes: Outcome[] = [];
   const cage = new LiveCage('cage_1', 1, new Date());
   const inbox = new LinkInbox<FromCage>(0, {
-    handle: (message) => cage.receive(message),
+    handle: (message, at) => cage.receive(message, at),
     handled: () => undefined,
     failed: () => undefined,
     congested: () => undefined,

@@ -7,9 +7,14 @@ import { until } from '../../support/service.ts';
 class Rows {
   readonly rows = new Map<string, OrchestratorRow & { state: string }>();
   unreachable = false;
+  #made = 0;
 
-  async register(self: Pick<OrchestratorRow, 'machine' | 'pid' | 'version'>): Promise<OrchestratorRow> {
-    const row = { ...self, id: `orch_${this.rows.size + 1}`, beat: 0, state: 'live' };
+  newId(): string {
+    return `orch_${(this.#made += 1)}`;
+  }
+
+  async register(self: Omit<OrchestratorRow, 'beat'>): Promise<OrchestratorRow> {
+    const row = { ...self, beat: 0, state: 'live' };
     this.rows.set(row.id, row);
     return row;
   }
@@ -66,7 +71,7 @@ describe('a lease', () => {
     const lease = await take(rows);
     await until(async () => rows.rows.get(lease.id)!.beat > 3, 'some beats');
     lease.assert();
-    await lease.confirm();
+    await lease.confirm(lease.id);
   });
 
   it('lapses by itself while the database cannot be reached, and is held again where nobody took over', async () => {
@@ -82,7 +87,7 @@ describe('a lease', () => {
 
   it('of one that fell silent is declared over by exactly one of the others, and what it held is told', async () => {
     const rows = new Rows();
-    const silent = await rows.register({ machine: 'm', pid: 2, version: '0' });
+    const silent = await rows.register({ id: rows.newId(), machine: 'm', pid: 2, version: '0' });
     const told: string[] = [];
     const onGone = (ids: readonly string[]) => void told.push(...ids);
     await Promise.all([take(rows, { onGone }), take(rows, { onGone })]);
@@ -96,11 +101,13 @@ describe('a lease', () => {
     const steps: string[] = [];
     const lease = await take(rows, { onLost: async () => void steps.push(`let go of ${lease.id}`) });
     await rows.expire('orch_1', rows.rows.get('orch_1')!.beat);
-    await expect(lease.confirm()).rejects.toMatchObject({ code: 'lease_lost' });
+    await expect(lease.confirm('orch_1')).rejects.toMatchObject({ code: 'lease_lost' });
     await until(async () => lease.id !== 'orch_1', 'a new lease');
     expect(steps).toEqual(['let go of orch_1']);
     expect(lease.isHeld).toBe(true);
-    await lease.confirm();
+    await lease.confirm(lease.id);
+    // What was begun under the old name is not confirmed under the new one.
+    await expect(lease.confirm('orch_1')).rejects.toMatchObject({ code: 'lease_lost' });
   });
 
   it('ends at once for the others when its holder leaves in order', async () => {

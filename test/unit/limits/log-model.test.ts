@@ -5,7 +5,7 @@ import { SEND_WITHIN_MS, WINDOW_MS, WAY_MS } from '#limits/window.ts';
 
 const LEVEL = { id: 'claw', tokensPerMinute: 100, requestsPerMinute: 5 };
 const ask = (call: string, tokens: number) =>
-  ({ call, task: 't', epoch: 1, line: 'claw', tokens, requests: 1, levels: [LEVEL], leaseMs: 0 }) as const;
+  ({ call, task: 't', fence: 1, line: 'claw', tokens, requests: 1, levels: [LEVEL], leaseMs: 0 }) as const;
 
 /** One call as a meter may make it: asks at some time, sends within its deadline, arrives within the second, takes at most its bound. */
 const call = fc.record({

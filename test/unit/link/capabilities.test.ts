@@ -79,10 +79,12 @@ describe('capabilities', () => {
     expect(read(issuer.agent({ ...subject, egress, lifeMs: 0 })).targets).toHaveLength(200);
   });
 
-  it("of a task end soon after the task's time", () => {
+  it("of a task end two hours after the task's time, so that a clock that is set by one changes nothing; their tunnels soon after it", () => {
     const token = issuer.meter({ ...subject, baseUrl: 'https://api.openai.com/v1', lifeMs: 60_000 });
-    expect(read(token, nowMs + 359_000).role).toBe('meter');
-    expect(() => read(token, nowMs + 361_000)).toThrow(
+    const twoHoursMs = 2 * 3600_000;
+    expect(read(token, nowMs + 3600_000)).toMatchObject({ role: 'meter', tunnelMs: 360_000 });
+    expect(read(token, nowMs + twoHoursMs + 359_000).role).toBe('meter');
+    expect(() => read(token, nowMs + twoHoursMs + 361_000)).toThrow(
       expect.objectContaining({ code: 'gate_capability_expired' }),
     );
   });

@@ -5,7 +5,7 @@ import { encodeFrame, type Frame } from '#protocol/frames.ts';
 import { CageSession, type ControllerState } from '#protocol/link-cage.ts';
 import type { LinkConnection } from '#protocol/link-connection.ts';
 import { ControllerSession } from '#protocol/link-controller.ts';
-import { PROTOCOL_VERSION } from '#protocol/link-messages.ts';
+import { PROTOCOL, versionsOf } from '#protocol/link-versions.ts';
 import type { OutboxLimits } from '#protocol/link-outbox.ts';
 
 /** A stream of which the test is the other end. */
@@ -32,7 +32,7 @@ class OtherEnd {
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
-const resume = (epoch: number, lastSeq = 0, versions = [PROTOCOL_VERSION]) => ({
+const resume = (epoch: number, lastSeq = 0, versions = versionsOf(PROTOCOL)) => ({
   type: 'resume',
   versions,
   epoch,
@@ -100,7 +100,7 @@ describe("the cage's end", () => {
   it('refuses a controller of other versions, whatever else its resume says', async () => {
     const [end] = await attach(build(), {
       ...resume(1),
-      versions: [PROTOCOL_VERSION + 1, PROTOCOL_VERSION + 2],
+      versions: [PROTOCOL.newest + 1, PROTOCOL.newest + 2],
       novelty: true,
     });
     expect(end.payloads).toMatchObject([{ type: 'refuse', error: { code: 'link_version' } }]);
@@ -143,7 +143,7 @@ describe("the cage's end", () => {
   it('writes no more than a window to a controller that acknowledges nothing, and goes on', async () => {
     const session = build({ inFlightBytes: 10_000, droppableBytes: 30_000, totalBytes: 60_000 });
     const [end, connection] = await attach(session, resume(1));
-    const kept = Array.from({ length: 100 }, () => session.session.send(text(1000), true));
+    const kept = Array.from({ length: 100 }, () => session.session.send(text(1000), 'droppable'));
     expect(end.bytes).toBeLessThan(12_500);
     expect(kept.filter(Boolean).length).toBeLessThan(32);
     expect(session.session.outbox.dropped).toBe(100 - kept.filter(Boolean).length);
@@ -159,6 +159,23 @@ describe("the cage's end", () => {
     }
     expect(seen()).toEqual(Array.from({ length: session.session.outbox.last }, (_, i) => i + 1));
     expect(session.session.outbox.bytes).toBe(0);
+  });
+
+  it('has room of its own for what must arrive, where nothing else is taken any more', () => {
+    const session = build({
+      inFlightBytes: 10_000,
+      droppableBytes: 10_000,
+      totalBytes: 10_000,
+      reservedBytes: 5_000,
+    });
+    const backlog = expect.objectContaining({ code: 'link_backlog' }) as Error;
+    const many = (urgency?: 'reserved') => () =>
+      Array.from({ length: 20 }, () => session.session.send(text(1000), urgency));
+    expect(many()).toThrow(backlog);
+    expect(session.session.send(text(1000), 'reserved')).toBe(true);
+    expect(() => session.session.send(text(1000))).toThrow(backlog);
+    expect(many('reserved')).toThrow(backlog);
+    expect(session.session.outbox.bytes).toBeLessThan(17_000);
   });
 
   it('stops reading from a controller that sends faster than is handled', async () => {
@@ -207,7 +224,7 @@ describe("the controller's end", () => {
       kind: 'handshake',
       payload: {
         type: 'hello',
-        version: PROTOCOL_VERSION,
+        version: PROTOCOL.newest,
         cageId: 'c',
         epoch: 1,
         lastSeq: 0,
@@ -235,7 +252,7 @@ describe("the controller's end", () => {
   });
 
   it.each([
-    ['link_version', { version: PROTOCOL_VERSION + 1 }],
+    ['link_version', { version: PROTOCOL.newest + 1 }],
     ['link_sequence', { epoch: 2 }],
   ] as const)('ends with %s at a hello that does not fit', (code, numbers) => {
     const { session, fatal } = build();

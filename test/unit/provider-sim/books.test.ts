@@ -15,6 +15,7 @@ const call = (arrivedMs: number, totalTokens: number): Call => ({
   path: '/v1/chat/completions',
   operation: 'chat',
   model: 'm',
+  note: null,
   status: 200,
   inputTokens: totalTokens,
   cachedTokens: 0,

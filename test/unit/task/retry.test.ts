@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ERRORS, type ErrorCode } from '#errors/table.ts';
 import { retryDelayMs, type FailedAttempt } from '#task/retry.ts';
 
 const policy = { attempts: 3, backoffMs: 1000, maxBackoffMs: 3000, idempotent: false };
@@ -49,6 +50,54 @@ describe('another attempt', () => {
           expect(delayMs).toBeGreaterThanOrEqual(Math.floor(fullMs * 0.9));
         },
       ),
+    );
+  });
+});
+
+describe('of every code of the table', () => {
+  const code = fc.constantFrom(...(Object.keys(ERRORS) as ErrorCode[]));
+  const wish = fc.record({
+    attempts: fc.integer({ min: 1, max: 12 }),
+    backoffMs: fc.integer({ min: 0, max: 100_000 }),
+    maxBackoffMs: fc.integer({ min: 0, max: 3_600_000 }),
+    idempotent: fc.boolean(),
+  });
+  const reached = fc.record({ handedOver: fc.boolean(), acted: fc.boolean() });
+  const chance = fc.double({ min: 0, max: 0.999, noNaN: true });
+
+  it('one that is final is never tried again, and one that may have happened not once the agent had its task', () => {
+    fc.assert(
+      fc.property(code, wish, reached, chance, (each, policy, how, luck) => {
+        const delayMs = retryDelayMs(policy, failed({ code: each, ...how }), luck);
+        const { verdict } = ERRORS[each];
+        if (verdict === 'final' || (verdict === 'unknown' && how.handedOver) || each === 'internal')
+          expect(delayMs).toBeUndefined();
+        if (how.acted && !policy.idempotent) expect(delayMs).toBeUndefined();
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('there are no more attempts than the policy has, and their waits together are no longer than it lets each be', () => {
+    fc.assert(
+      fc.property(fc.array(code, { minLength: 12, maxLength: 12 }), wish, chance, (codes, policy, luck) => {
+        let attempts = 1;
+        let waitedMs = 0;
+        for (;;) {
+          const error = { code: codes[attempts - 1]! };
+          const delayMs = retryDelayMs(
+            policy,
+            { ...failed(), error, epoch: attempts, handedOver: false },
+            luck,
+          );
+          if (delayMs === undefined) break;
+          expect(delayMs).toBeLessThanOrEqual(policy.maxBackoffMs);
+          waitedMs += delayMs;
+          attempts++;
+        }
+        expect(attempts).toBeLessThanOrEqual(policy.attempts);
+        expect(waitedMs).toBeLessThanOrEqual((policy.attempts - 1) * policy.maxBackoffMs);
+      }),
     );
   });
 });

@@ -63,7 +63,10 @@ describe('key-encryption keys in files', () => {
   it('refuse a file that is not whole', async () => {
     await FileKeks.open(home);
     await truncate(path.join(home, '1.key'), 31);
-    await expect(FileKeks.open(home)).rejects.toThrow('is not a key of 32 bytes');
+    await expect(FileKeks.open(home)).rejects.toMatchObject({
+      code: 'home_damaged',
+      details: { file: path.join(home, '1.key') },
+    });
   });
 
   it('are wiped from memory at the end', async () => {

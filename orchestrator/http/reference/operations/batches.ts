@@ -35,7 +35,7 @@ export const batchOperations: readonly Operation[] = [
       schema: batchReply,
       example: { batch: { ...RUNNING, total: 2, states: { queued: 2 } }, usage: NO_USAGE },
     },
-    errors: ['idempotency_mismatch', 'claw_deleted'],
+    errors: ['idempotency_mismatch', 'claw_deleted', 'queue_full'],
   },
   {
     id: 'listBatches',

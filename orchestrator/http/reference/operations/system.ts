@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { doctorQuery, doctorReply, readyReply, statusReply } from '#protocol/api.ts';
+import { doctorQuery, doctorReply, leftoversReply, readyReply, statusReply } from '#protocol/api.ts';
 import { CLAW, SUCCEEDED, USAGE } from '../examples.ts';
 import type { Operation } from '../operation.ts';
 
@@ -54,6 +54,49 @@ export const systemOperations: readonly Operation[] = [
       about: 'Each check, and what to do where it is not ok.',
       schema: doctorReply,
       example: { ok: true, checks: [{ name: 'redis', ok: true, found: '7.4', ms: 2 }] },
+    },
+  },
+  {
+    id: 'makeBackup',
+    method: 'post',
+    path: '/api/v1/backup',
+    tag: 'System',
+    summary: 'Make a backup',
+    description:
+      'Of the whole installation as of one moment, while everything goes on; for owners and admins. It holds no inputs, results, files or key-encryption keys: see docs/storage.md. `repr-digest` has the SHA-256 of the file (RFC 9530).',
+    reply: {
+      status: 200,
+      about: 'The file, to be restored by `clawcage restore`.',
+      type: 'application/octet-stream',
+    },
+    errors: ['store_full'],
+  },
+  {
+    id: 'getLeftovers',
+    method: 'get',
+    path: '/api/v1/doctor/leftovers',
+    tag: 'System',
+    summary: 'List what is left over',
+    description:
+      'What nobody needs any more, with the time for which the service has seen it so and when it goes by itself. A dry run: nothing is removed for it. Of several orchestrators the one that is asked tells what it has seen.',
+    reply: {
+      status: 200,
+      about: 'The next to go first; at most 500.',
+      schema: leftoversReply,
+      example: {
+        leftovers: [
+          {
+            kind: 'container',
+            name: 'cage_01jh0a4x2k7v3m9q5t8w',
+            why: 'no row names it',
+            action: 'remove',
+            ageMs: 12_400,
+            dueInMs: 47_600,
+          },
+        ],
+        more: 0,
+        unseen: [],
+      },
     },
   },
   {

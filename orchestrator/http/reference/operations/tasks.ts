@@ -11,7 +11,7 @@ import {
   taskReply,
   taskView,
 } from '#protocol/api.ts';
-import { taskEvent } from '#protocol/live.ts';
+import { streamedEvent } from '#protocol/live.ts';
 import { CANCELLED, NO_USAGE, QUEUED, SUCCEEDED, TASK_ID, TIMES, USAGE } from '../examples.ts';
 import type { Operation } from '../operation.ts';
 
@@ -33,7 +33,7 @@ export const taskOperations: readonly Operation[] = [
     tag: 'Tasks',
     summary: 'Give a Claw a task',
     description:
-      'When this answers, the task is committed and reaches exactly one final state. Its input is sealed until the task ends. Send an `Idempotency-Key` where you may send it twice: the same body then gives the same task for 24 h.',
+      'When this answers, the task is committed and reaches exactly one final state. Where too many wait already it is not taken: `retry-after` says when to send it again. Its input is sealed until the task ends. Send an `Idempotency-Key` where you may send it twice: the same body then gives the same task for 24 h.',
     headers: ['Idempotency-Key'],
     body: {
       schema: taskCreate,
@@ -63,7 +63,7 @@ export const taskOperations: readonly Operation[] = [
       schema: taskReply,
       example: { task: { ...QUEUED, priority: 10 }, usage: NO_USAGE },
     },
-    errors: ['idempotency_mismatch', 'claw_deleted', 'image_invalid'],
+    errors: ['idempotency_mismatch', 'claw_deleted', 'image_invalid', 'queue_full'],
   },
   {
     id: 'listTasks',
@@ -131,15 +131,15 @@ export const taskOperations: readonly Operation[] = [
     tag: 'Tasks',
     summary: 'Follow a task (Server-Sent Events)',
     description:
-      'Each event has an `id` that grows, its kind as `event`, and a TaskEvent as `data`. To go on after a break send the last id as `Last-Event-ID` (browsers do it by themselves) or `after`. Where that is no longer kept there comes one event `gap` with `{"from": id}`. A comment every 15 s keeps proxies awake. The stream ends after `ended`.',
+      'Each event has an `id` that grows, its kind as `event`, and JSON as `data`, with the time at which it was said. Behind what was kept comes `caught_up` once, without an id. To go on after a break send the last id as `Last-Event-ID` (browsers do it by themselves) or `after`, to whichever orchestrator: each event comes once and in order. Where that is no longer kept there comes one event `gap` with `{"from": id}`. A comment every 15 s keeps proxies awake. The stream ends after `ended`.',
     query: taskEventsQuery,
     headers: ['Last-Event-ID'],
     reply: {
       status: 200,
       about: 'The events.',
       type: 'text/event-stream',
-      each: taskEvent,
-      example: `id: 1768469400120001\nevent: text\ndata: {"kind":"text","text":"A-17"}\n\n`,
+      each: streamedEvent,
+      example: `id: 1768469400120001\nevent: text\ndata: {"kind":"text","text":"A-17","at":"${TIMES.started}"}\n\n`,
     },
   },
   {
@@ -149,7 +149,7 @@ export const taskOperations: readonly Operation[] = [
     tag: 'Tasks',
     summary: 'Follow tasks (WebSocket)',
     description:
-      'Send ClientMessage objects as text: subscribe and unsubscribe tasks, answer calls of functions. ServerMessage objects come back. A browser, which cannot set headers here, offers the subprotocols `clawcage` and `clawcage.bearer.<token>`.',
+      'Send ClientMessage objects as text: subscribe and unsubscribe tasks, answer calls of functions. ServerMessage objects come back: the events of each task once and in order, `caught_up` behind those that were kept, `gap` where some no longer were. How fast you read never slows the task. A browser, which cannot set headers here, offers the subprotocols `clawcage` and `clawcage.bearer.<token>`.',
     reply: { status: 101, about: 'Switched to the WebSocket protocol.' },
   },
   {
@@ -180,7 +180,7 @@ export const taskOperations: readonly Operation[] = [
       schema: z.strictObject({ task: z.string(), call: z.string() }),
       example: { task: TASK_ID, call: CALL.id },
     },
-    errors: ['function_call_answered', 'task_final', 'link_closed'],
+    errors: ['function_call_answered', 'task_final', 'link_closed', 'peer_silent'],
   },
   {
     id: 'listFiles',

@@ -1,16 +1,31 @@
 import type Docker from 'dockerode';
 import { CodedError } from '#errors/coded-error.ts';
 import { type Engine, unless } from '../engine.ts';
-import { engineReason } from '../errors.ts';
+import { engineReason, engineStatus, saysFull } from '../errors.ts';
 
 const REFERENCE = /^[a-zA-Z0-9][\w.-]*(:\d{1,5})?(\/[\w.-]+)*(:[\w.-]{1,128})?(@sha256:[0-9a-f]{64})?$/;
 const REGISTRY_ANSWERS_MS = 4_000;
 
+/** A registry that does not answer, or not as it should; also in the words of the engine, which speaks to it. */
+const REGISTRY_TROUBLE =
+  /time-?out|timed out|deadline exceeded|temporary failure|server misbehaving|connection (refused|reset)|unexpected EOF|\bEOF$|unreachable|too ?many ?requests|TLS handshake|service unavailable|bad gateway|internal server error|status(:| code)? 5\d\d/i;
+
 export const unusable = (image: string, reason: string, cause?: unknown): CodedError =>
   new CodedError('agent_image_unusable', { image, reason }, cause === undefined ? undefined : { cause });
 
+/** Why an image could not be had from its registry, by what the engine said of it. */
+export function notPulled(image: string, words: string, error: unknown): CodedError {
+  const reason = engineReason(error);
+  const details = { image, reason: `${words}: ${reason}` };
+  if (saysFull(error)) return new CodedError('runtime_full', details, { cause: error });
+  const trouble = REGISTRY_TROUBLE.test(reason) || engineStatus(error) === 429;
+  return new CodedError(trouble ? 'agent_image_unavailable' : 'agent_image_unusable', details, {
+    cause: error,
+  });
+}
+
 /**
- * What the engine knows of an image, which it pulls first where it has none of that name and a registry does. `agent_image_unusable` where it cannot be had. Names go into
+ * What the engine knows of an image, which it pulls first where it has none of that name and a registry does. `agent_image_unusable` where it cannot be had, `agent_image_unavailable` where only its registry cannot, `runtime_full`. Names go into
  * the paths of the engine's API as they are, so only what can be a reference passes.
  */
 export async function findImage(
@@ -45,8 +60,9 @@ async function pull(engine: Engine, image: string, signal: AbortSignal | undefin
         docker.modem.followProgress(progress, (error: Error | null) => (error ? reject(error) : resolve())),
       );
     } catch (error) {
-      if (abortSignal.aborted) throw error;
-      throw unusable(image, `It could not be pulled: ${engineReason(error)}`, error);
+      // With a code of the system's it is our connection to the engine that failed, and no word of the registry's.
+      if (abortSignal.aborted || (error as NodeJS.ErrnoException).code !== undefined) throw error;
+      throw notPulled(image, 'It could not be pulled', error);
     }
   });
 }
@@ -64,13 +80,12 @@ async function requireRegistry(
       await distribution(docker, image, AbortSignal.any([abortSignal, silent]));
     } catch (error) {
       if (silent.aborted && !abortSignal.aborted)
-        throw unusable(image, `It is not on the engine, and its registry does not answer: ${remedy}.`);
+        throw new CodedError('agent_image_unavailable', {
+          image,
+          reason: `It is not on the engine, and its registry does not answer: ${remedy}.`,
+        });
       if ((error as { statusCode?: number }).statusCode === undefined) throw error;
-      throw unusable(
-        image,
-        `It is not on the engine, and cannot be pulled (${engineReason(error)}): ${remedy}.`,
-        error,
-      );
+      throw notPulled(image, `It is not on the engine (${remedy}), and cannot be pulled`, error);
     }
   });
 }

@@ -5,7 +5,7 @@ import { CodedError } from '#errors/coded-error.ts';
 import { withDeadline } from '../../deadline.ts';
 import { type Engine, unless } from '../engine.ts';
 import { removeContainer } from '../remove.ts';
-import { LABEL_CAGE, LABEL_INSTALL } from '../spec.ts';
+import { LABEL_INSTALL } from '../spec.ts';
 import { ContainerFiles } from './container-files.ts';
 import { findImage, unusable } from './foreign-image.ts';
 import {
@@ -24,8 +24,6 @@ import {
   type ImageFacts,
 } from './overlay-spec.ts';
 import { contentsOf, tarOf } from './tar.ts';
-
-const LEFTOVER_S = 15 * 60;
 
 /** Lays the files of the cage's image over images that others made. Nothing of those is run for it, and no builder is needed. */
 export class Overlays {
@@ -56,19 +54,6 @@ export class Overlays {
       () => this.#making.delete(name),
     );
     return withDeadline('layOver', this.#engine.timeouts.actMs, signal, () => making);
-  }
-
-  /** Removes the containers that a crash in the middle left. */
-  async sweep(signal?: AbortSignal): Promise<void> {
-    const filters = { label: [`${LABEL_INSTALL}=${this.#install}`, LABEL_OVERLAY] };
-    const left = await this.#engine.ask('list', signal, (docker, abortSignal) =>
-      docker.listContainers({ all: true, filters, abortSignal }),
-    );
-    // A cage bears the labels of its image too.
-    const stale = left.filter(
-      ({ Labels, Created }) => !(LABEL_CAGE in Labels) && Date.now() / 1000 - Created > LEFTOVER_S,
-    );
-    for (const { Id } of stale) await removeContainer(this.#engine, Id, signal);
   }
 
   async #ours(signal: AbortSignal | undefined): Promise<Docker.ImageInspectInfo> {

@@ -1,0 +1,58 @@
+import { describe, expect, it, vi } from 'vitest';
+import { CodedError } from '#errors/coded-error.ts';
+import { LaterWrites } from '../../../orchestrator/launch/later-writes.ts';
+import { remembered } from '../../../orchestrator/launch/remembered.ts';
+
+const log = { warn: vi.fn() };
+const away = () => Promise.reject(new CodedError('store_unavailable'));
+
+describe('writes that may come later', () => {
+  it('are kept in order while the database is away, and each is written once when it is back', async () => {
+    let isAway = true;
+    const written: number[] = [];
+    const later = new LaterWrites({ log, tryAgainMs: 5 });
+    const write = (value: number) =>
+      later.write(() => (isAway ? away() : Promise.resolve(written.push(value))));
+    for (const value of [1, 2, 3]) await write(value);
+    expect(later.waiting).toBe(3);
+    await expect(later.flush()).rejects.toMatchObject({ code: 'store_unavailable' });
+    isAway = false;
+    await vi.waitFor(() => expect(written).toEqual([1, 2, 3]));
+    await write(4);
+    expect(written).toEqual([1, 2, 3, 4]);
+  });
+
+  it('are refused where something else is wrong, and one that is refused later stops no other', async () => {
+    const later = new LaterWrites({ log, tryAgainMs: 5 });
+    const wrong = () => Promise.reject(new CodedError('not_found'));
+    await expect(later.write(wrong)).rejects.toMatchObject({ code: 'not_found' });
+    let first = true;
+    await later.write(() => (first ? ((first = false), away()) : wrong()));
+    const done = vi.fn(() => Promise.resolve());
+    await later.write(done);
+    await vi.waitFor(() => expect(done).toHaveBeenCalledOnce());
+  });
+
+  it('are no more than a limit: past it whoever writes is told', async () => {
+    const later = new LaterWrites({ log, most: 2 });
+    await later.write(away);
+    await later.write(away);
+    await expect(later.write(away)).rejects.toMatchObject({ code: 'store_unavailable' });
+    await later.close();
+    expect(log.warn).toHaveBeenLastCalledWith({ writes: 2 }, expect.stringContaining('lost'));
+  });
+});
+
+describe('what is remembered', () => {
+  it('holds while the database is away, from before the first reading on', async () => {
+    const value = remembered(away, 'before');
+    expect(await value()).toBe('before');
+    let reads = 0;
+    const later = remembered(() => (++reads === 1 ? Promise.resolve('read') : away()));
+    expect(await later()).toBe('read');
+    vi.useFakeTimers({ toFake: ['performance'] });
+    vi.advanceTimersByTime(600);
+    expect(await later()).toBe('read');
+    vi.useRealTimers();
+  });
+});

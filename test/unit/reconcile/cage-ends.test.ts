@@ -1,0 +1,60 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { CodedError } from '#errors/coded-error.ts';
+import { DEFAULT_RESOURCES } from '#runtime/runtime.ts';
+import { CageEnds } from '../../../orchestrator/reconcile/cage-ends.ts';
+import { FakeRuntime } from '../../../orchestrator/runtimes/fake/index.ts';
+
+const log = { warn: () => undefined } as never;
+
+async function cages(count: number): Promise<FakeRuntime> {
+  const runtime = new FakeRuntime({ install: 'a' });
+  for (let index = 0; index < count; index++)
+    await runtime.create(
+      { cageId: `c${index}`, image: 'i', resources: DEFAULT_RESOURCES },
+      Buffer.from('{}'),
+    );
+  return runtime;
+}
+
+describe('cages that end', () => {
+  it('by the hundred in one moment are all seen to, many at once and never all', async () => {
+    const runtime = await cages(300);
+    const stop = new AbortController();
+    let open = 0;
+    let most = 0;
+    const lost = async ({ cageId }: { cageId: string }): Promise<void> => {
+      most = Math.max(most, ++open);
+      await pause(10);
+      await runtime.destroy(cageId);
+      open--;
+    };
+    const watching = new CageEnds({ runtime, lost, log }).watch(stop.signal);
+    const began = performance.now();
+    for (let index = 0; index < 300; index++) runtime.end(`c${index}`, 137);
+    await expect.poll(() => runtime.list(), { timeout: 5000 }).toEqual([]);
+    // One after the other they would take three seconds.
+    expect(performance.now() - began).toBeLessThan(1500);
+    expect(most).toBe(16);
+    stop.abort();
+    await watching;
+  });
+
+  it('do not wait for one that takes long, nor for one that cannot be dealt with', async () => {
+    const runtime = await cages(40);
+    const stop = new AbortController();
+    const stuck = Promise.withResolvers<void>();
+    const seen: string[] = [];
+    const lost = async ({ cageId }: { cageId: string }): Promise<void> => {
+      if (cageId === 'c0') return stuck.promise;
+      seen.push(cageId);
+      if (cageId === 'c1') throw new CodedError('runtime_unavailable');
+    };
+    const watching = new CageEnds({ runtime, lost, log }).watch(stop.signal);
+    for (let index = 0; index < 40; index++) runtime.end(`c${index}`, 0);
+    await expect.poll(() => seen.length).toBe(39);
+    stop.abort();
+    stuck.resolve();
+    await watching;
+  });
+});
