@@ -29,6 +29,8 @@ interface Parts extends Omit<Places, 'store' | 'runtime'> {
 
 /** Engine and disk are left to the tasks in between. */
 const AT_ONCE = 8;
+/** A round goes on to the tasks that wait: it is no place for the many thousands that a long outage may leave. */
+const OF_A_ROUND = 500;
 /** Of a dry run. */
 const TOLD = 500;
 
@@ -64,8 +66,9 @@ export class Reaper {
       if (this.#now() - lookedMs < source.everyMs) continue;
       try {
         const due = (await this.#look(source)).filter(({ dueInMs }) => dueInMs <= 0);
-        this.#lookedMs.set(source.name, this.#now());
-        await inParallel(due, AT_ONCE, (candidate) => this.#act(candidate));
+        // What is more than a round should take comes in the next ones.
+        if (due.length <= OF_A_ROUND) this.#lookedMs.set(source.name, this.#now());
+        await inParallel(due.slice(0, OF_A_ROUND), AT_ONCE, (candidate) => this.#act(candidate));
       } catch (error) {
         this.#warn({ part: source.name }, error, 'what is left over there is looked at next time');
       }

@@ -49,7 +49,6 @@ export class DeliveriesStore {
     readonly organisation: string;
     readonly webhook: string;
   }): Promise<boolean> {
-    const now = new Date();
     const { numInsertedOrUpdatedRows } = await this.#db
       .insertInto('deliveries')
       .values({

@@ -6,7 +6,8 @@ import { until } from '../../support/service.ts';
 /** The rows as every orchestrator sees them. */
 class Rows {
   readonly rows = new Map<string, OrchestratorRow & { state: string }>();
-  unreachable = false;
+  /** For all, or for one of them. */
+  unreachable: boolean | string = false;
   #made = 0;
 
   newId(): string {
@@ -20,7 +21,7 @@ class Rows {
   }
 
   async beat(id: string): Promise<boolean> {
-    if (this.unreachable) throw new Error('away');
+    if (this.unreachable === true || this.unreachable === id) throw new Error('away');
     const row = this.rows.get(id)!;
     if (row.state !== 'live') return false;
     this.rows.set(id, { ...row, beat: row.beat + 1 });
@@ -116,5 +117,27 @@ describe('a lease', () => {
     await lease.leave();
     expect(rows.rows.get('orch_1')!.state).toBe('left');
     expect(lease.isHeld).toBe(false);
+  });
+
+  it('is not lost to another because the database was away for longer than it: nobody could beat then', async () => {
+    const rows = new Rows();
+    let losses = 0;
+    const onLost = async (): Promise<undefined> => {
+      losses += 1;
+    };
+    const both = [await take(rows, { onLost }), await take(rows, { onLost })];
+    const ids = both.map(({ id }) => id);
+    await until(async () => [...rows.rows.values()].every(({ beat }) => beat > 2), 'some beats of both');
+    rows.unreachable = true;
+    await until(async () => both.every(({ isHeld }) => !isHeld), 'both to be silent');
+    const untilMs = performance.now() + 200;
+    await until(async () => performance.now() > untilMs, 'an observer to have seen enough');
+    // The later one comes back first: it had seen the last beat of the other.
+    rows.unreachable = ids[0]!;
+    await until(async () => both[1]!.isHeld, 'one to be back');
+    rows.unreachable = false;
+    await until(async () => both.every(({ isHeld }) => isHeld), 'both to be held again');
+    expect(both.map(({ id }) => id)).toEqual(ids);
+    expect(losses).toBe(0);
   });
 });
