@@ -1,21 +1,12 @@
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { CodedError } from '#errors/coded-error.ts';
-import type { Runtime } from '#runtime/runtime.ts';
 import { Vault } from '#vault/vault.ts';
-import { imageTags } from '../ops/image-tags.ts';
-import { BackupService } from './backup/backup-service.ts';
-import { BatchService } from './batches/batch-service.ts';
-import { ClawService } from './claws/claw-service.ts';
+import { openBase, type Step } from './compose/open-base.ts';
+import { serve } from './compose/serve.ts';
 import type { Config } from './config.ts';
 import { vaultEventKeys } from './events/event-keys.ts';
 import { EventHub } from './events/event-hub.ts';
 import { RedisStreamLog } from './events/stream-log.ts';
-import { openHome, type Home } from './home/home.ts';
-import { buildApp } from './http/app.ts';
-import { administratorOnly } from './http/principal.ts';
-import { KeyCheck } from './keys/key-check.ts';
-import { KeyService } from './keys/key-service.ts';
 import { CageKeeper } from './launch/cage-keeper.ts';
 import { CancelWatch } from './launch/cancel-watch.ts';
 import { Dispatcher } from './launch/dispatcher.ts';
@@ -29,37 +20,23 @@ import { takeLease } from './lease/take-lease.ts';
 import { Limiter } from './limiter/limiter.ts';
 import { CapabilityIssuer } from './link/capabilities.ts';
 import { gateAnswers } from './link/gate-answers.ts';
-import { openLog } from './log.ts';
-import { Doctor } from './doctor/doctor.ts';
-import { examinations } from './doctor/examinations.ts';
 import { RedisPeers } from './peers/redis-peers.ts';
 import { DispatchQueue } from './queue/dispatch-queue.ts';
 import { Adoption } from './reconcile/adoption.ts';
 import { RedisEventStreams } from './reconcile/event-streams.ts';
+import { GateKeep } from './reconcile/gate-keep.ts';
 import { HomeLeftovers } from './reconcile/home-leftovers.ts';
 import { Reaper } from './reconcile/reaper.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
 import { TimeLimits } from './reconcile/time-limits.ts';
-import { startRedis, type RedisService } from './redis/start-redis.ts';
-import { engineOptions } from './runtimes/docker/engine-address.ts';
-import { DockerRuntime } from './runtimes/docker/index.ts';
-import { FakeRuntime } from './runtimes/fake/index.ts';
-import { Readiness } from './status/readiness.ts';
-import { StatusService } from './status/status-service.ts';
-import { readGauges } from './status/read-gauges.ts';
 import { LIMITER_RUN_ID } from './store/settings-store.ts';
-import type { CageRow } from './store/cages-store.ts';
 import { MOST_AT_ONCE } from './room/intake.ts';
 import { MachineRoom } from './room/room.ts';
-import { roomProbes } from './room/probes.ts';
-import { openStore, type Store } from './store/store.ts';
 import { FileService } from './tasks/file-service.ts';
-import { FunctionService } from './tasks/function-service.ts';
 import { QueueBounds } from './tasks/queue-bounds.ts';
 import { TaskService } from './tasks/task-service.ts';
 import { TaskStops } from './tasks/task-stops.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
-import { UsageService } from './usage/usage-service.ts';
 import { FileKeks } from './vault/file-keks.ts';
 import { version } from './version.ts';
 import { FileShreddingKeys } from './vault/file-shredding-keys.ts';
@@ -85,7 +62,7 @@ const WEBHOOK_MS = 10_000;
 
 /** The only place that names concrete parts. `onStep` tells how long each took. */
 export async function compose(config: Config, onStep: (name: string, ms: number) => void): Promise<Service> {
-  const step = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+  const step: Step = async (name, work) => {
     const began = performance.now();
     const done = await work();
     onStep(name, performance.now() - began);
@@ -93,28 +70,7 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
   };
   await using undo = new AsyncDisposableStack();
 
-  const home = await step('home', () => openHome(config.home));
-  const log = openLog(config.home, config.logLevel);
-  // All are waited for, also where one fails: what did open is closed again.
-  const opening = await Promise.allSettled([
-    step('store', () =>
-      openStore({
-        home: config.home,
-        ...(config.databaseUrl !== undefined && { databaseUrl: config.databaseUrl }),
-        log,
-      }),
-    ),
-    step('redis', () =>
-      startRedis({ home: config.home, ...(config.redisUrl !== undefined && { url: config.redisUrl }), log }),
-    ),
-    step('engine and gate', () => startRuntime(config, home)),
-  ]);
-  for (const part of opening) if (part.status === 'fulfilled') undo.defer(() => part.value.close());
-  const [store, redis, { runtime, cageImage }] = opening.map((part) => {
-    if (part.status === 'rejected') throw part.reason;
-    return part.value;
-  }) as unknown as [Store, RedisService, StartedRuntime];
-
+  const { home, log, store, redis, runtime, cageImage } = await openBase(config, undo, step);
   const organisation = (await store.organisations.first()).id;
   const shredding = await FileShreddingKeys.open(join(home.path, 'shred'));
   const vault = new Vault({ keks: await FileKeks.open(join(home.path, 'kek')), shredding });
@@ -259,8 +215,6 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     log,
   });
 
-  const check = new KeyCheck({ keeper, capabilities });
-  const keys = new KeyService({ keys: store.keys, vault, check, allowHosts: config.gateAllowHosts });
   const files = new FileService({
     tasks: store.tasks,
     files: store.taskFiles,
@@ -305,56 +259,7 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     log,
     onEnqueued: () => deliveries.wake(),
   });
-  const batches = new BatchService({
-    store,
-    vault,
-    bounds,
-    tasks,
-    poke: (tenant, claw) => dispatcher.poke(tenant, claw),
-  });
-  const claws = new ClawService({
-    store,
-    keys,
-    tasks,
-    runtime,
-    spares,
-    telemetry,
-    poke: (tenant, claw) => dispatcher.poke(tenant, claw),
-  });
-  const readiness = new Readiness({
-    store: (signal) => store.ping(signal),
-    redis: () => limiter.ping(),
-    queue: () => queue.ping(),
-    engine: async (signal) => void (await runtime.list(signal)),
-    gate: async (signal) => {
-      if (!(await runtime.gateAlive(signal))) throw new CodedError('gate_unavailable');
-    },
-    ...roomProbes(room),
-  });
   const clock = redis.connect({ lazyConnect: true });
-  const doctor = new Doctor(
-    examinations({
-      home: home.path,
-      runtime: {
-        name: runtime.facts.name,
-        list: (signal) => runtime.list(signal),
-        prepare: (signal) => runtime.prepare(signal),
-        gateAlive: (signal) => runtime.gateAlive(signal),
-      },
-      keeper,
-      room,
-      redis: {
-        ping: () => limiter.ping(),
-        now: async () => {
-          const [seconds, microseconds] = await clock.time();
-          return new Date(Number(seconds) * 1000 + Number(microseconds) / 1000);
-        },
-      },
-      store,
-    }),
-  );
-  const status = new StatusService({ store, limiter, readiness, install: home.install, version: version() });
-  telemetry.onScrape(() => readGauges({ store, queue, limiter, room, telemetry, organisation }));
   const adoption = new Adoption({
     store,
     runtime,
@@ -386,6 +291,7 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
   const reconciler: Reconciler = new Reconciler({
     store,
     reaper,
+    gate: new GateKeep({ runtime, answers: () => gateAnswers(runtime), log }),
     keeper,
     runs,
     spares,
@@ -397,14 +303,6 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     runtime,
     everyMs: config.reconcileMs,
   });
-
-  /** Whoever holds it: a task's cage goes with its task, one that waits for a task has no other use. */
-  const endCage = async (tenant: string, { id, task: taskId }: CageRow): Promise<void> => {
-    const task = taskId === null ? undefined : await store.tasks.byId(tenant, taskId);
-    if (task && task.endedAt === null && task.state !== 'queued')
-      await tasks.stopTask(task, 'cancelled', { reason: 'all cages were ended' });
-    else if (!(await keeper.retire(tenant, id))) await keeper.end(tenant, id);
-  };
 
   const stuck: StuckWatch = new StuckWatch({
     runtime,
@@ -419,47 +317,34 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
 
   const cancels = new CancelWatch({ tasks: store.tasks, runs, launcher, peers, self: () => lease.id, log });
   undo.defer(() => cancels.close());
-  const functions = new FunctionService({
-    tasks: store.tasks,
-    runs,
-    vault,
-    peers,
-    self: () => lease.id,
-  });
-  peers.onQuestion((question) => functions.answerPeer(question));
-
   const limits = new TimeLimits({ store, runs, organisation, everyMs: config.reconcileMs, log });
 
-  const app = await buildApp({
-    authenticate: administratorOnly(home.adminToken, organisation),
-    logger: log,
-    version: version(),
-    keys,
-    claws,
+  const { app, readiness } = await serve({
+    config,
+    home,
+    log,
+    store,
+    runtime,
+    organisation,
+    vault,
+    telemetry,
+    limiter,
+    queue,
+    room,
+    capabilities,
+    keeper,
+    spares,
+    runs,
+    lease,
+    peers,
+    dispatcher,
     tasks,
-    functions,
     files,
-    batches,
+    bounds,
     webhooks,
-    usage: status,
-    usageReports: new UsageService(store),
-    status,
     events,
-    watching: tasks,
-    readiness,
-    doctor: {
-      examine: (tenant, wish) => doctor.examine(tenant, wish),
-      leftovers: () => reaper.leftovers(),
-    },
-    backups: new BackupService({ store, home: home.path, install: home.install, release: version(), log }),
-    metrics: telemetry,
-    cages: {
-      endAll: async (tenant) => {
-        const rows = await store.cages.list(tenant);
-        await Promise.all(rows.map((row) => endCage(tenant, row)));
-        return rows.length;
-      },
-    },
+    reaper,
+    clock,
   });
   undo.defer(async () => {
     // A request that hangs must not keep the lease: that is left after this.
@@ -492,31 +377,3 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     },
   };
 }
-
-interface StartedRuntime {
-  readonly runtime: Runtime;
-  readonly cageImage: string;
-  close(): Promise<void>;
-}
-
-async function startRuntime(config: Config, home: Home): Promise<StartedRuntime> {
-  if (config.runtime === 'fake') return started(new FakeRuntime(), 'fake');
-  const images = await imageTags();
-  const runtime = new DockerRuntime({
-    install: home.install,
-    images,
-    gatePublicKeyPem: home.capabilityKey.publicPem,
-    gateAllowHosts: config.gateAllowHosts,
-    // The first opening of PGlite keeps this process busy for seconds, more on a slow machine.
-    timeouts: { gateHealthyMs: 45_000 },
-    docker: engineOptions({ dockerHost: config.dockerHost }),
-  });
-  await runtime.prepare();
-  return started(runtime, images.cage);
-}
-
-const started = (runtime: Runtime, cageImage: string): StartedRuntime => ({
-  runtime,
-  cageImage,
-  close: () => runtime.close(),
-});

@@ -25,7 +25,7 @@ const STARTING_MS = 20_000;
 
 /**
  * Finds that an agent hangs, at the third pulse in a row that shows it: its process is stopped, or (the built-in agent) it answers no ping. One that answers says what it is
- * busy with and what limit that has of its own; only what is past its limit, by as many pulses again, hangs. Silence alone never does.
+ * busy with and what limit that has of its own; only what is past it in three answers in a row hangs: a cage that was paused has had no time to see to its own limits. Silence alone never does.
  */
 export class AgentWatch {
   readonly #parts: AgentWatchParts;
@@ -33,6 +33,8 @@ export class AgentWatch {
   readonly #stopped = new StoppedPulses();
   #startingPulses: number;
   #busy: readonly BusyWith[] = [];
+  /** Answers in a row that told of something past its limit. */
+  #overdueAnswers = 0;
 
   constructor(parts: AgentWatchParts) {
     this.#parts = parts;
@@ -42,7 +44,7 @@ export class AgentWatch {
 
   /** At each pulse. */
   pulse(): Hang | undefined {
-    const { state, ping, pulseMs } = this.#parts;
+    const { state, ping } = this.#parts;
     if (this.#stopped.pulse(state())) return { reason: 'Its process was stopped.' };
     if (ping === undefined) return undefined;
     const next = this.#heartbeat.pulse();
@@ -51,20 +53,22 @@ export class AgentWatch {
     const [first] = this.#busy;
     if (next === 'silent' && this.#startingPulses < 0)
       return { reason: 'It answers no more pings.', ...(first && { tool: first.what }) };
-    const overdue = this.#busy.find(({ sinceMs, limitMs }) => sinceMs > limitMs + MISSED_PULSES * pulseMs);
-    return (
-      overdue && {
-        reason: 'It is busy for longer than that may take.',
-        tool: overdue.what,
-        limitMs: overdue.limitMs,
-      }
-    );
+    const overdue = this.#busy.find(isOverdue);
+    if (overdue === undefined || this.#overdueAnswers < MISSED_PULSES) return undefined;
+    return {
+      reason: 'It is busy for longer than that may take.',
+      tool: overdue.what,
+      limitMs: overdue.limitMs,
+    };
   }
 
   /** Its answer to a ping. */
   answered(busy: readonly BusyWith[]): void {
     this.#startingPulses = 0;
     this.#busy = busy;
+    this.#overdueAnswers = busy.some(isOverdue) ? this.#overdueAnswers + 1 : 0;
     this.#heartbeat.answered();
   }
 }
+
+const isOverdue = ({ sinceMs, limitMs }: BusyWith): boolean => sinceMs > limitMs;

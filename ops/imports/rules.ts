@@ -56,7 +56,7 @@ const OWNERS: Readonly<Record<string, string>> = {
 
 const COMPOSE = 'orchestrator/compose.ts';
 /** Where parts are put together: the service, and the program that restores a home in which none runs. */
-const COMPOSERS = [COMPOSE, 'orchestrator/backup-main.ts'];
+const COMPOSERS = [COMPOSE, 'orchestrator/compose', 'orchestrator/backup-main.ts'];
 const CONCRETE = ['orchestrator/queue', 'orchestrator/store', 'orchestrator/limiter'];
 // main.ts hands the environment whole to `loadConfig`, which is pure.
 const ENVIRONMENT_READERS = [
@@ -131,7 +131,7 @@ export const RULES: readonly Rule[] = [
     name: 'compose-alone',
     because: `only ${COMPOSE} names concrete parts; others take types of the queue, the store and the limiter, and the port of the runtimes`,
     forbids: ({ from, to, typeOnly }) => {
-      if (!inside(from, 'orchestrator') || COMPOSERS.includes(from)) return false;
+      if (!inside(from, 'orchestrator') || COMPOSERS.some((place) => inside(from, place))) return false;
       const runtime = runtimeOf(to);
       if (runtime !== undefined) return runtimeOf(from) === undefined;
       return !typeOnly && CONCRETE.some((folder) => inside(to, folder) && !inside(from, folder));

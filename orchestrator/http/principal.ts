@@ -15,7 +15,7 @@ export type Authenticate = (token: string) => Principal | undefined;
 /** Until accounts exist: one organisation and one administrator token. */
 export function administratorOnly(adminToken: string, organisation: string): Authenticate {
   const expected = digest(adminToken);
-  const principal: Principal = { organisation, subject: 'administrator', role: 'owner' };
+  const principal: Principal = { organisation, subject: 'administrator', role: 'operator' };
   return (token) => (timingSafeEqual(digest(token), expected) ? principal : undefined);
 }
 

@@ -9,6 +9,7 @@ import type { Log } from '../log.ts';
 import type { Store } from '../store/store.ts';
 import type { Adoption } from './adoption.ts';
 import { CageEnds } from './cage-ends.ts';
+import type { GateKeep } from './gate-keep.ts';
 import { lossOf } from './loss-of.ts';
 import type { Reaper } from './reaper.ts';
 
@@ -22,6 +23,7 @@ interface Parts {
   readonly dispatcher: Dispatcher;
   readonly adoption: Adoption;
   readonly reaper: Pick<Reaper, 'round'>;
+  readonly gate: Pick<GateKeep, 'round'>;
   readonly organisation: string;
   readonly everyMs: number;
   readonly log: Log;
@@ -61,7 +63,7 @@ export class Reconciler {
   /** One round; each part goes on where another failed. */
   async round(): Promise<void> {
     const parts: Record<string, () => Promise<void>> = {
-      gate: () => this.#keepGate(),
+      gate: () => this.#parts.gate.round(),
       attempts: () => this.#parts.adoption.round(),
       leftovers: () => this.#parts.reaper.round(),
       tasks: () => this.#wake(),
@@ -98,13 +100,6 @@ export class Reconciler {
       },
       this.#again ? Math.min(SOON_MS, this.#parts.everyMs) : this.#parts.everyMs,
     );
-  }
-
-  async #keepGate(): Promise<void> {
-    const { runtime, log } = this.#parts;
-    if (await runtime.gateAlive()) return;
-    log.warn({}, 'the gate is gone: bringing it back');
-    await runtime.prepare();
   }
 
   /** A cage that ended, or is no longer there, although nobody wanted it to. */

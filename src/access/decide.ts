@@ -7,7 +7,8 @@ export interface Principal {
   readonly role: Role;
 }
 
-export const ROLES = ['owner', 'admin', 'member', 'viewer'] as const;
+/** `operator`: whoever runs the installation; the others are roles in an organisation. */
+export const ROLES = ['operator', 'owner', 'admin', 'member', 'viewer'] as const;
 export type Role = (typeof ROLES)[number];
 
 export type Action =
@@ -21,7 +22,7 @@ export type Action =
   | 'usage.read'
   | 'webhooks.secret'
   | 'system.read'
-  | 'system.backup';
+  | 'system.operate';
 
 export interface Decision {
   readonly allowed: boolean;
@@ -30,9 +31,20 @@ export interface Decision {
 
 const READS: readonly Action[] = ['keys.read', 'claws.read', 'tasks.read', 'usage.read', 'system.read'];
 
+/** Everything of an organisation; not what concerns all of them at once, as a backup does. */
+const OWN: readonly Action[] = [
+  ...READS,
+  'keys.write',
+  'claws.write',
+  'claws.run',
+  'tasks.cancel',
+  'webhooks.secret',
+];
+
 const ALLOWED: Record<Role, readonly Action[] | 'all'> = {
-  owner: 'all',
-  admin: 'all',
+  operator: 'all',
+  owner: OWN,
+  admin: OWN,
   member: [...READS, 'claws.run', 'tasks.cancel'],
   viewer: READS,
 };

@@ -6,7 +6,7 @@ import { buildApp, type AppParts } from '../../orchestrator/http/app.ts';
 export function emptyApp(parts: Partial<AppParts> = {}): Promise<FastifyInstance> {
   const nothing = new Proxy({}, { get: () => () => undefined });
   const given: Partial<AppParts> = {
-    authenticate: () => ({ organisation: 'org_test', subject: 'test', role: 'owner' }),
+    authenticate: () => ({ organisation: 'org_test', subject: 'test', role: 'operator' }),
     logger: pino({ level: 'silent' }),
     version: '1.2.3',
     ...parts,

@@ -16,7 +16,7 @@ export interface BackupRouteParts {
 /** A backup of the whole installation as a file, with its digest (RFC 9530). */
 export function backupRoutes(app: FastifyInstance, { backups }: BackupRouteParts): void {
   app.post('/backup', async (request, reply) => {
-    organisationFor(request, 'system.backup');
+    organisationFor(request, 'system.operate');
     const { name, bytes, sha256, content } = await backups.make();
     return reply
       .headers({

@@ -19,7 +19,7 @@ export function doctorRoutes(app: FastifyInstance, { doctor }: DoctorRouteParts)
   });
 
   app.get('/doctor/leftovers', async (request) => {
-    organisationFor(request, 'system.read');
+    organisationFor(request, 'system.operate');
     return doctor.leftovers();
   });
 }

@@ -56,6 +56,10 @@ function fromTop({ Processes }: Top): ProcessSeen[] {
   }));
 }
 
+/** Where the kernel tells in what a process waits, `D` alone says nothing: a machine that swaps has all of a cage wait for its disk. */
+const isFrozen = ({ state, waitsIn }: ProcessSeen): boolean =>
+  /refrigerator|freezer/.test(waitsIn) || (state.startsWith('D') && /^[-0?*]?$/.test(waitsIn));
+
 /**
  * `init` is the container's first process; the warden is the oldest of its children (younger ones are what the agent left behind). The freezer of cgroup v1 shows its
  * processes as `D`, that of v2 as sleeping in `do_freezer_trap`.
@@ -66,7 +70,5 @@ export function conditionOf(seen: readonly ProcessSeen[], init: number): CageCon
     .toSorted((a, b) => b.ageSeconds - a.ageSeconds || a.pid - b.pid);
   const ours = seen.filter((process) => process.pid === init || process === warden);
   if (ours.some(({ state }) => state.startsWith('T'))) return 'stopped';
-  const isFrozen = ({ state, waitsIn }: ProcessSeen): boolean =>
-    state.startsWith('D') || /refrigerator|freezer/.test(waitsIn);
   return ours.length > 0 && seen.every(isFrozen) ? 'frozen' : 'running';
 }

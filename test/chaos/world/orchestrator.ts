@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, openSync } from 'node:fs';
+import { appendFileSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -45,7 +45,9 @@ export class Orchestrator {
     for (;;) {
       if (await this.#start()) return;
       if (!this.#isWanted || performance.now() > end)
-        throw new Error(`${this.name} did not become ready; see ${this.#logFile}`);
+        throw new Error(
+          `${this.name} did not become ready:\n${readFileSync(this.#logFile, 'utf8').slice(-2000)}`,
+        );
       await pause(TRY_AGAIN_MS);
     }
   }

@@ -199,6 +199,8 @@ export class World implements AsyncDisposable {
 
   async #endAll(): Promise<void> {
     await Promise.all(this.orchestrators.map((one) => one.down('SIGKILL')));
-    await removeInstall(this.engine.docker, this.install).catch(() => undefined);
+    // A first start that failed has not got as far as a name.
+    if (existsSync(join(this.home.path, 'install-id')))
+      await removeInstall(this.engine.docker, this.install).catch(() => undefined);
   }
 }

@@ -214,6 +214,10 @@ describe('with the token of another organisation', () => {
       const answer = reply.body.replaceAll(/"details":\{[^}]*\}/g, '');
       for (const word of told) expect(answer, name).not.toContain(word);
     }
+    for (const path of ['backup', 'doctor/leftovers']) {
+      const operation = behindToken.find((one) => one.path === `/api/v1/${path}`)!;
+      expect((await as('stranger', requestOf(operation))).statusCode, path).toBe(403);
+    }
     expect(await everything()).toEqual(before);
     expect(endedOf).toEqual([stranger.organisation]);
   });
@@ -237,7 +241,8 @@ describe('without a token, or with a lesser role', () => {
   it('a viewer changes nothing and sees no secret', async () => {
     const before = await everything();
     for (const operation of behindToken) {
-      if (operation.method === 'get' && operation.path !== '/api/v1/webhooks/secret') continue;
+      const secretive = ['/api/v1/webhooks/secret', '/api/v1/doctor/leftovers'];
+      if (operation.method === 'get' && !secretive.includes(operation.path)) continue;
       const reply = await as('owner-viewer', requestOf(operation));
       expect(reply.statusCode, `${operation.method} ${operation.path}`).toBe(403);
     }

@@ -16,6 +16,13 @@ describe('access', () => {
     });
   });
 
+  it('leaves what concerns all organisations to the operator of the installation', () => {
+    for (const role of ['owner', 'admin', 'member', 'viewer'] as const)
+      expect(decide(principal(role), 'system.operate', 'ours').allowed).toBe(false);
+    expect(decide(principal('operator'), 'system.operate', 'ours').allowed).toBe(true);
+    expect(decide(principal('operator'), 'keys.read', 'theirs').allowed).toBe(false);
+  });
+
   it('lets a member run Claws but not change keys, and a viewer only look', () => {
     expect(decide(principal('member'), 'claws.run', 'ours').allowed).toBe(true);
     expect(decide(principal('member'), 'keys.write', 'ours').allowed).toBe(false);

@@ -11,6 +11,7 @@ const seen = (pid: number, state: string, more: Partial<ProcessSeen> = {}): Proc
   ...more,
 });
 const tini = (state = 'Ss') => seen(INIT, state, { parent: 1 });
+const swap = { waitsIn: 'folio_wait_bit_common' };
 const freezer = { waitsIn: 'do_freezer_trap' };
 
 test.each([
@@ -23,6 +24,7 @@ test.each([
   ['cgroup v1, frozen', 'frozen', [tini('Ds'), seen(101, 'Dl'), seen(102, 'D', { parent: 101 })]],
   ['cgroup v2, frozen', 'frozen', [{ ...tini(), ...freezer }, seen(101, 'Sl', freezer)]],
   ['one that waits for a disk', 'running', [tini(), seen(101, 'Dl')]],
+  ['one that is swapped out as a whole', 'running', [{ ...tini('Ds'), ...swap }, seen(101, 'Dl', swap)]],
   ['nothing that could be seen', 'running', []],
 ] as const)('%s is %s', (_, condition, processes) => {
   expect(conditionOf(processes, INIT)).toBe(condition);

@@ -51,16 +51,26 @@ describe('an agent', () => {
     expect(pulses(100)).toBeUndefined();
   });
 
-  test('that is past the limit of what it does, and three pulses more, hangs there', () => {
-    const almost = setUp({ busy: [{ what: 'shell', sinceMs: 13_000, limitMs: 10_000 }] });
-    expect(almost.pulses(20)).toBeUndefined();
-    const past = setUp({
+  test('that is past the limit of what it does in three answers hangs there', () => {
+    const { pulses } = setUp({
       busy: [
         { what: 'fetch', sinceMs: 1, limitMs: 10_000 },
-        { what: 'shell', sinceMs: 13_001, limitMs: 10_000 },
+        { what: 'shell', sinceMs: 10_001, limitMs: 10_000 },
       ],
     });
-    expect(past.pulses(1)).toMatchObject({ tool: 'shell', limitMs: 10_000 });
+    expect(pulses(3)).toMatchObject({ tool: 'shell', limitMs: 10_000 });
+  });
+
+  test('that was paused for long, with all its cage, has the time to see to its limits', () => {
+    const busy = [{ what: 'shell', sinceMs: 10_000, limitMs: 20_000 }];
+    const { pulses } = setUp({ busy });
+    expect(pulses(5)).toBeUndefined();
+    for (let pauses = 0; pauses < 3; pauses += 1) {
+      busy[0] = { what: 'shell', sinceMs: 600_000, limitMs: 20_000 };
+      expect(pulses(2)).toBeUndefined();
+      busy[0] = { what: 'model call', sinceMs: 100, limitMs: 20_000 };
+      expect(pulses(2)).toBeUndefined();
+    }
   });
 
   test('that answers no more hangs at the third pulse after, in what it was at', () => {
