@@ -15,6 +15,17 @@ interface Options {
 const saved = z.object({ versions: z.array(z.int()) });
 /** Writing it takes as long as there are rows. */
 const BACKUP_MS = 60 * 60_000;
+const UNWRITABLE = new Set([
+  'ENOENT',
+  'ENOTDIR',
+  'EISDIR',
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'ENOSPC',
+  'EDQUOT',
+  'ENAMETOOLONG',
+]);
 
 export function addBackupCommand(program: Command, cli: Cli): void {
   program
@@ -63,7 +74,7 @@ async function fetchBackup(cli: Cli, file: string): Promise<{ bytes: number; sha
   } catch (error) {
     await rm(draft, { force: true });
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'EACCES' || code === 'ENOSPC' || code === 'EISDIR')
+    if (code !== undefined && UNWRITABLE.has(code))
       throw failure('usage_invalid', { file, reason: code });
     throw error;
   }

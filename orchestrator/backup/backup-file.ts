@@ -89,6 +89,9 @@ function parsed(line: string): unknown {
   }
 }
 
+/** Rows are of some hundred kB at most. */
+const MAX_LINE_BYTES = 64 * 1024 * 1024;
+
 /** Split at line feeds only: a row may hold what other readers take for the end of a line. */
 async function* linesOf(file: string): AsyncGenerator<string> {
   const source = createReadStream(file);
@@ -96,15 +99,19 @@ async function* linesOf(file: string): AsyncGenerator<string> {
   source.on('error', (error) => unpacked.destroy(error));
   source.pipe(unpacked);
   let begun: Buffer[] = [];
+  let begunBytes = 0;
   try {
     for await (const chunk of unpacked as AsyncIterable<Buffer>) {
       let from = 0;
       for (let at = chunk.indexOf(0x0a); at >= 0; at = chunk.indexOf(0x0a, from)) {
         yield Buffer.concat([...begun, chunk.subarray(from, at)]).toString('utf8');
         begun = [];
+        begunBytes = 0;
         from = at + 1;
       }
       if (from < chunk.length) begun.push(chunk.subarray(from));
+      begunBytes += chunk.length - from;
+      if (begunBytes > MAX_LINE_BYTES) throw damaged('a line is too long');
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code?.startsWith('Z_')) throw damaged('it does not unpack');

@@ -11,7 +11,10 @@ const KEY_BYTES = 32;
 const ENTRY_BYTES = 4 + KEY_BYTES;
 const HASH_BYTES = 32;
 
-/** Writes the key-encryption keys of a home into a new file, mode 0600; their versions. Throws `not_found` where there are none, `restore_not_empty` where the file is there. */
+/**
+ * Writes the key-encryption keys of a home into a file, mode 0600; their versions. One that is there is replaced only by one that holds its keys too: nothing else may be able to open the
+ * backups that were made beside it. Throws `not_found` where the home has none, `conflict`.
+ */
 export async function saveKeks(home: string, file: string): Promise<number[]> {
   const dir = path.join(home, 'kek');
   const versions = (await keyFileNames(dir, '.key').catch(() => [])).map(Number).sort((a, b) => a - b);
@@ -27,7 +30,8 @@ export async function saveKeks(home: string, file: string): Promise<number[]> {
   const end = bytes.length - HASH_BYTES;
   createHash('sha256').update(bytes.subarray(0, end)).digest().copy(bytes, end);
   try {
-    await writeNew(file, bytes);
+    await assertNoneLost(file, keysIn(bytes));
+    await writeWhole(file, bytes);
   } finally {
     bytes.fill(0);
   }
@@ -56,7 +60,12 @@ export async function restoreKeks(file: string, home: string): Promise<number[]>
   }
 }
 
-function keysIn(bytes: Buffer): { version: number; key: Buffer }[] {
+interface Kek {
+  readonly version: number;
+  readonly key: Buffer;
+}
+
+function keysIn(bytes: Buffer): Kek[] {
   const end = bytes.length - HASH_BYTES;
   const whole =
     end > MAGIC.length &&
@@ -71,7 +80,26 @@ function keysIn(bytes: Buffer): { version: number; key: Buffer }[] {
   return keys;
 }
 
-async function writeNew(file: string, bytes: Buffer): Promise<void> {
+async function assertNoneLost(file: string, kept: readonly Kek[]): Promise<void> {
+  const there = await readFile(file).catch(() => undefined);
+  if (there === undefined) return;
+  try {
+    for (const { version, key } of keysIn(there))
+      if (!kept.some((one) => one.version === version && one.key.equals(key)))
+        throw new CodedError('conflict', {
+          file,
+          kek: version,
+          reason: 'the file holds a key that this home has not: name another file',
+        });
+  } catch (error) {
+    if (!(error instanceof CodedError) || error.code !== 'backup_damaged') throw error;
+    throw new CodedError('conflict', { file, reason: 'something else is there: name another file' });
+  } finally {
+    there.fill(0);
+  }
+}
+
+async function writeWhole(file: string, bytes: Buffer): Promise<void> {
   const draft = `${file}.part`;
   await rm(draft, { force: true });
   const handle = await open(draft, 'wx', 0o600);

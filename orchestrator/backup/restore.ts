@@ -37,7 +37,7 @@ interface Parts {
   readonly log: Pick<Log, 'warn'>;
 }
 
-const ROWS_AT_ONCE = 200;
+const ROWS_AT_ONCE = 100;
 
 /**
  * Restores a backup into a home of its own: whole, or not at all. Credentials are new (administrator's token, the key that signs capabilities), as is, unless it takes the place

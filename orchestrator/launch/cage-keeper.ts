@@ -82,6 +82,8 @@ export class CageKeeper {
   readonly #live = new Map<string, LiveCage>();
   /** Cages whose first word is waited for. */
   readonly #opening = new Map<string, AbortController>();
+  /** Cages whose end failed, with their organisation. */
+  readonly #unended = new Map<string, string>();
   #generation = new AbortController();
   #wanted = false;
 
@@ -206,15 +208,25 @@ export class CageKeeper {
       const live = this.#live.get(cageId);
       this.#live.delete(cageId);
       await live?.release();
-      if (!isOurs && (await cages.byId(organisation, cageId))) return false;
+      if (!isOurs && (await cages.byId(organisation, cageId))) {
+        this.#unended.delete(cageId);
+        return false;
+      }
       await runtime.destroy(cageId);
       await cages.delete(organisation, cageId);
+      this.#unended.delete(cageId);
       this.#placeFree(organisation);
       return true;
     } catch (error) {
+      this.#unended.set(cageId, organisation);
       log.warn({ cage: cageId, code: toCodedError(error).code }, 'a cage could not be ended yet');
       return false;
     }
+  }
+
+  /** What was to be ended and could not be: the database may have been away, so that its row tells nothing of it. */
+  async endAgain(): Promise<void> {
+    await Promise.all([...this.#unended].map(([cageId, organisation]) => this.end(organisation, cageId)));
   }
 
   /** Ends a cage that waits for a task, whoever holds it; false where a task has it meanwhile. */
@@ -241,6 +253,7 @@ export class CageKeeper {
   async release(): Promise<void> {
     this.#generation.abort(new CodedError('lease_lost'));
     this.#generation = new AbortController();
+    this.#unended.clear();
     await Promise.allSettled([...this.#live.keys()].map((id) => this.#letGo(id)));
   }
 
@@ -316,7 +329,7 @@ export class CageKeeper {
     const cage = new LiveCage(cageId, epoch, madeFor);
     const stop = this.#limit(cageId, signal);
     const link = await dialLink({
-      gate: runtime.gate().controller,
+      gate: () => runtime.gate().controller,
       capability: () => capabilities.controller({ cage: cageId, organisation, claw: claw ?? '' }),
       linkSecret,
       cageId,

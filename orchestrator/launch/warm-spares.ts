@@ -75,13 +75,19 @@ export class WarmSpares {
     if (typeof leave === 'string') return;
     const cage = await keeper.spare(claw, this.#parts.perClaw).finally(leave);
     if (!cage) return;
-    if (!(await cages.ready(owner.organisation, cage.cageId, keeper.holder)))
-      return void (await keeper.end(owner.organisation, cage.cageId));
+    try {
+      if (!(await cages.ready(owner.organisation, cage.cageId, keeper.holder)))
+        return void (await keeper.end(owner.organisation, cage.cageId));
+    } catch (error) {
+      await keeper.end(owner.organisation, cage.cageId);
+      throw error;
+    }
     // Who changed, stopped or deleted the Claw meanwhile did not find it among the warm ones.
     const now = await claws.byId(owner.organisation, owner.claw);
     if (now?.state !== 'deployed' || now.updatedAt > cage.madeFor)
       await keeper.retire(owner.organisation, cage.cageId);
   }
+
   /** A first look, without a lock: see PlacesStore.takeForSpare. */
   async #wants({ organisation, id, reuse }: ClawRow): Promise<boolean> {
     const { cages, perClaw } = this.#parts;

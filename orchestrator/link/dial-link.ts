@@ -14,7 +14,8 @@ import { secureLink } from './secure.ts';
 export type LinkState = 'connecting' | 'connected' | 'closed';
 
 export interface DialOptions {
-  readonly gate: GateAddress;
+  /** Asked for again at each connection where it is a function: a gate that was replaced has another port. */
+  readonly gate: GateAddress | (() => GateAddress);
   /** Of role `controller`; asked for again at each connection where it is a function. */
   readonly capability: string | (() => string);
   /** 32 bytes; copied, and the copy is wiped at the end. */
@@ -197,7 +198,7 @@ class DialledLink implements Link {
   async #connect(signal: AbortSignal): Promise<void> {
     const { capability, cageId, gate } = this.#options;
     const raw = await attachToLink({
-      gate,
+      gate: typeof gate === 'function' ? gate() : gate,
       capability: typeof capability === 'string' ? capability : capability(),
       timeoutMs: GATE_TIMEOUT_MS,
       signal,

@@ -65,6 +65,7 @@ export class Reconciler {
     const parts: Record<string, () => Promise<void>> = {
       gate: () => this.#parts.gate.round(),
       attempts: () => this.#parts.adoption.round(),
+      'ends that failed': () => this.#parts.keeper.endAgain(),
       leftovers: () => this.#parts.reaper.round(),
       tasks: () => this.#wake(),
     };

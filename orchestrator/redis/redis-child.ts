@@ -8,7 +8,7 @@ import { Redis } from 'ioredis';
 import { CodedError } from '#errors/coded-error.ts';
 import type { Log } from '../log.ts';
 import type { RedisPlace } from './redis-place.ts';
-import { setAsideUnreadable } from './set-aside.ts';
+import { loggedBytes, setAsideUnreadable } from './set-aside.ts';
 
 export interface ChildOptions {
   readonly place: RedisPlace;
@@ -107,10 +107,11 @@ export class RedisChild {
   /** A log that cannot be read is set aside, once. */
   async #spawnReadable(): Promise<void> {
     const { place, log } = this.#options;
+    const loggedBefore = await loggedBytes(place.folder);
     try {
       await this.#spawn();
     } catch (error) {
-      const file = await setAsideUnreadable(place.folder);
+      const file = await setAsideUnreadable(place.folder, loggedBefore);
       if (file === undefined) throw error;
       log.warn({ file }, 'redis could not read its log: it was set aside, and redis begins empty');
       this.#lost = true;

@@ -9,10 +9,10 @@ const UNREADABLE =
 
 /**
  * Moves an append-only file that the server could not read beside, so that the next start begins empty: rows are the truth, and the limiter waits out what it may have forgotten. Its
- * new name; undefined where the file was not the reason.
+ * new name; undefined where the file was not the reason. `loggedBefore`: how long its log was before that server began.
  */
-export async function setAsideUnreadable(folder: string): Promise<string | undefined> {
-  if (!UNREADABLE.test(await tailOf(join(folder, 'redis.log')))) return undefined;
+export async function setAsideUnreadable(folder: string, loggedBefore: number): Promise<string | undefined> {
+  if (!UNREADABLE.test(await tailOf(logOf(folder), loggedBefore))) return undefined;
   const from = join(folder, 'appendonlydir');
   const to = `${from}.damaged-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`;
   try {
@@ -23,11 +23,21 @@ export async function setAsideUnreadable(folder: string): Promise<string | undef
   }
 }
 
-async function tailOf(file: string): Promise<string> {
+/** How long Redis' log is; 0 where there is none. */
+export async function loggedBytes(folder: string): Promise<number> {
+  return stat(logOf(folder)).then(
+    ({ size }) => size,
+    () => 0,
+  );
+}
+
+const logOf = (folder: string): string => join(folder, 'redis.log');
+
+async function tailOf(file: string, from: number): Promise<string> {
   try {
     const { size } = await stat(file);
     await using handle = await open(file, 'r');
-    const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES));
+    const bytes = Buffer.alloc(Math.max(0, Math.min(size - from, TAIL_BYTES)));
     await handle.read(bytes, 0, bytes.length, size - bytes.length);
     return bytes.toString('utf8');
   } catch {

@@ -20,7 +20,8 @@ const COLUMNS_LEFT_OUT: Readonly<Record<string, readonly string[]>> = {
   tasks: ['sealed_input', 'sealed_result', 'result_expires_at', 'holder'],
 };
 
-const ROWS_AT_ONCE = 500;
+/** A Claw may have a megabyte. */
+const ROWS_AT_ONCE = 100;
 
 export interface DumpSink {
   /** Once, first: the migrations that made these tables, in order. */

@@ -56,9 +56,13 @@ function fromTop({ Processes }: Top): ProcessSeen[] {
   }));
 }
 
-/** Where the kernel tells in what a process waits, `D` alone says nothing: a machine that swaps has all of a cage wait for its disk. */
+/** Where the kernel waits for a disk or for memory: a machine that swaps may have all of a cage there. */
+const DISK_WAIT =
+  /^(io_schedule|folio_|wait_on_page|__lock_page|bit_wait_io|blk_|rq_qos|swap_|do_swap|mem_cgroup_|balance_dirty|rpc_|nfs)/;
+
+/** Who is frozen shows either the freezer or, with `D`, where it waited before. */
 const isFrozen = ({ state, waitsIn }: ProcessSeen): boolean =>
-  /refrigerator|freezer/.test(waitsIn) || (state.startsWith('D') && /^[-0?*]?$/.test(waitsIn));
+  /refrigerator|freezer/.test(waitsIn) || (state.startsWith('D') && !DISK_WAIT.test(waitsIn));
 
 /**
  * `init` is the container's first process; the warden is the oldest of its children (younger ones are what the agent left behind). The freezer of cgroup v1 shows its

@@ -4,6 +4,7 @@ import { cp, mkdtemp, open, readdir, rename, rm, stat, truncate, writeFile } fro
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BackupService } from '../../../orchestrator/backup/backup-service.ts';
 import { openStore, type Store } from '../../../orchestrator/store/store.ts';
 import { SmallDisk } from '../../support/small-disk.ts';
 import { until } from '../../support/service.ts';
@@ -31,6 +32,9 @@ describe('a disk that is full', () => {
       await store.assertRoom();
       await disk.fill(8);
       await expect(store.assertRoom()).rejects.toMatchObject({ code: 'store_full', status: 507 });
+      const log = { info: () => undefined };
+      const backups = new BackupService({ store, home: disk.path, install: 'a', release: '0.2.0', log });
+      await expect(backups.make()).rejects.toMatchObject({ code: 'store_full' });
       const filling = (async () => {
         for (;;) await accept();
       })();

@@ -87,7 +87,7 @@ it(
   FIRST_RUN_MS,
 );
 
-it('an image that is nowhere is refused within seconds, with what to do', async () => {
+it('an image that is nowhere to be had is refused within seconds, with what to do', async () => {
   const reply = await service.call('POST', '/api/v1/claws', {
     name: 'nowhere',
     model: 'gpt-4o',
@@ -96,9 +96,12 @@ it('an image that is nowhere is refused within seconds, with what to do', async 
     agent: { image: '127.0.0.1:1/nowhere:1', command: ['true'] },
   });
   expect(reply).toMatchObject({
-    status: 422,
+    status: 503,
     body: {
-      error: { code: 'agent_image_unusable', details: { reason: expect.stringContaining('docker build') } },
+      error: {
+        code: 'agent_image_unavailable',
+        details: { reason: expect.stringContaining('docker build') },
+      },
     },
   });
 });

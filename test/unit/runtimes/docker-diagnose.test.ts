@@ -22,6 +22,7 @@ test.each([
   ['a stopped meter or agent', 'running', [tini(), seen(101, 'Sl'), seen(102, 'T', { parent: 101 })]],
   ['a stopped leftover of an agent', 'running', [tini(), seen(90, 'T', { ageSeconds: 3 }), seen(101, 'Sl')]],
   ['cgroup v1, frozen', 'frozen', [tini('Ds'), seen(101, 'Dl'), seen(102, 'D', { parent: 101 })]],
+  ['cgroup v1, frozen in its sleep', 'frozen', [tini('Ds'), seen(101, 'Dl', { waitsIn: 'ep_poll' })]],
   ['cgroup v2, frozen', 'frozen', [{ ...tini(), ...freezer }, seen(101, 'Sl', freezer)]],
   ['one that waits for a disk', 'running', [tini(), seen(101, 'Dl')]],
   ['one that is swapped out as a whole', 'running', [{ ...tini('Ds'), ...swap }, seen(101, 'Dl', swap)]],
