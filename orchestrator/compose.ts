@@ -140,12 +140,14 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
   const room = new MachineRoom({
     home: home.path,
     engineRoot: () => runtime.dataRoot(),
+    engineAnswers: () => runtime.gateAlive(),
     least: config.leastFree,
     onRoom: () => {
       launcher.placeFreed();
       void dispatcher.pokeAll(organisation);
     },
   });
+  undo.defer(() => room.close());
   void room.findEngine();
   const keeper: CageKeeper = new CageKeeper({
     runtime,

@@ -74,8 +74,7 @@ async function fetchBackup(cli: Cli, file: string): Promise<{ bytes: number; sha
   } catch (error) {
     await rm(draft, { force: true });
     const { code } = error as NodeJS.ErrnoException;
-    if (code !== undefined && UNWRITABLE.has(code))
-      throw failure('usage_invalid', { file, reason: code });
+    if (code !== undefined && UNWRITABLE.has(code)) throw failure('usage_invalid', { file, reason: code });
     throw error;
   }
 }

@@ -3,6 +3,7 @@ import type { Config } from '../config.ts';
 import { openHome, type Home } from '../home/home.ts';
 import { openLog } from '../log.ts';
 import { startRedis, type RedisService } from '../redis/start-redis.ts';
+import { StoreLock } from '../store/lock.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { startRuntime, type StartedRuntime } from './start-runtime.ts';
 
@@ -22,12 +23,15 @@ export type Step = <T>(name: string, work: () => Promise<T>) => Promise<T>;
 export async function openBase(config: Config, undo: AsyncDisposableStack, step: Step): Promise<Base> {
   const home = await step('home', () => openHome(config.home));
   const log = openLog(config.home, config.logLevel);
+  // Before anything is touched that another process on this home may be using: its Redis would end with ours, its gate be replaced.
+  const lock = config.databaseUrl === undefined ? undo.use(StoreLock.take(config.home)) : undefined;
   // All are waited for, also where one fails: what did open is closed again.
   const opening = await Promise.allSettled([
     step('store', () =>
       openStore({
         home: config.home,
         ...(config.databaseUrl !== undefined && { databaseUrl: config.databaseUrl }),
+        ...(lock && { lock }),
         log,
       }),
     ),

@@ -35,7 +35,7 @@ interface Parts {
   readonly orphanMs: number;
   readonly pulseMs: number;
   readonly maxCages: number;
-  readonly room: Pick<Room, 'timed'>;
+  readonly room: Pick<Room, 'timed' | 'failed'>;
   /** Somebody found no place, and now there is one. */
   readonly onPlace: (organisation: string) => void;
   /** A cage's link is over for good: another holds it (`link_superseded`), or the two cannot speak. */
@@ -299,6 +299,7 @@ export class CageKeeper {
       return await this.#dial(row, linkSecret, claw?.updatedAt ?? new Date(), limit);
     } catch (thrown) {
       const error = toCodedError(limit.aborted ? limit.reason : thrown);
+      room.failed(error);
       if (error.code !== 'lease_lost') await this.end(organisation, cageId);
       throw error;
     }

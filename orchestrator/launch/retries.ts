@@ -1,6 +1,6 @@
 import type { ErrorBody } from '#errors/coded-error.ts';
 import { toCodedError } from '#errors/coded-error.ts';
-import { retryDelayMs } from '#task/retry.ts';
+import { retryDelayMs, sparedDelayMs, sparedReason } from '#task/retry.ts';
 import type { Log } from '../log.ts';
 import type { DispatchQueue } from '../queue/dispatch-queue.ts';
 import { steadyNow } from '../steady-clock.ts';
@@ -13,8 +13,18 @@ interface Parts {
   readonly log: Log;
 }
 
-/** Launches that may be cut off beyond the attempts that the policy allows. */
+/** A launch that is cut off that often may itself be the reason: from then on it counts as an attempt. */
 const CUT_OFF_LIMIT = 20;
+
+/** Another attempt. */
+export interface Again {
+  /** By the steady clock. */
+  readonly at: Date;
+  /** What its task waits for. */
+  readonly waiting: string;
+  /** The one that failed does not count. */
+  readonly spared: boolean;
+}
 
 /** How far a failed attempt had come. */
 export interface Reached {
@@ -34,36 +44,36 @@ export class Retries {
     this.#parts = parts;
   }
 
-  /** When the next attempt may begin, by the steady clock; undefined where there is none. A task that is to be cancelled, or would miss its deadline, gets none. */
-  async next(task: TaskRow, error: ErrorBody, reached: Reached): Promise<Date | undefined> {
+  /**
+   * Undefined where no other attempt follows. A task that is to be cancelled gets none, nor one that would miss its deadline. What the machine cut short before the agent had the
+   * task does not count, and waits for as long as the task may wait.
+   */
+  async next(task: TaskRow, error: ErrorBody, reached: Reached): Promise<Again | undefined> {
     const { store } = this.#parts;
     const now = await store.tasks.byId(task.organisation, task.id);
     const claw = await store.claws.byId(task.organisation, task.claw);
     if (!now || !claw || now.cancelRequested) return undefined;
+    const { handedOver } = reached;
+    const cutOff = reached.neverBegan && now.spared < CUT_OFF_LIMIT ? 'its start was cut off' : undefined;
+    const spared = cutOff ?? sparedReason({ error, handedOver });
+    if (spared !== undefined)
+      return { at: inMs(sparedDelayMs(now.spared, Math.random())), waiting: spared, spared: true };
     // An agent of the Claw's own may act before it asks a model, and need not tell of it.
-    const ownAgent = reached.handedOver && claw.agent.command !== null;
+    const ownAgent = handedOver && claw.agent.command !== null;
     const acted = now.acted || reached.unwatched === true || ownAgent;
-    const failed = { error, epoch: task.epoch, handedOver: reached.handedOver, acted };
-    const delayMs = retryDelayMs(claw.retry, failed, Math.random());
+    const attempts = task.epoch - now.spared;
+    const delayMs = retryDelayMs(claw.retry, { error, attempts, handedOver, acted }, Math.random());
     if (delayMs === undefined) return undefined;
     const misses = now.deadline !== null && Date.now() + delayMs >= now.deadline.getTime();
-    return misses ? undefined : new Date(steadyNow() + delayMs);
+    const waiting = `retry ${attempts + 1} of ${claw.retry.attempts}: ${error.code}`;
+    return misses ? undefined : { at: inMs(delayMs), waiting, spared: false };
   }
 
-  /** When a task may begin whose launch was cut off, whatever the Claw's policy: at once, unless that has happened so often that the launch itself may be the reason. */
-  async handBack(task: TaskRow): Promise<Date | undefined> {
-    const claw = await this.#parts.store.claws.byId(task.organisation, task.claw);
-    if (!claw || task.epoch >= claw.retry.attempts + CUT_OFF_LIMIT) return undefined;
-    return new Date(steadyNow());
-  }
-
-  /** Back to the queue with its reason; `undefined` where the task has ended meanwhile. Only once the old cage is surely gone. */
-  async requeue(task: TaskRow, error: ErrorBody, at: Date): Promise<TaskRow | undefined> {
+  /** Back to the queue with its reason; `undefined` where the task has ended meanwhile. Only once no old cage can have an agent with the task. */
+  async requeue(task: TaskRow, { at, waiting, spared }: Again): Promise<TaskRow | undefined> {
     const { store, queue, log } = this.#parts;
-    const attempts = (await store.claws.byId(task.organisation, task.claw))?.retry.attempts;
-    const waiting = `retry ${task.epoch + 1} of ${attempts ?? '?'}: ${error.code}`;
     const retryWaitMs = Math.max(0, Math.round(at.getTime() - steadyNow()));
-    const row = await store.tasks.requeue(task, { notBefore: at, retryWaitMs, waiting });
+    const row = await store.tasks.requeue(task, { notBefore: at, retryWaitMs, waiting, spared });
     if (!row) return undefined;
     try {
       await queue.add(
@@ -76,3 +86,5 @@ export class Retries {
     return row;
   }
 }
+
+const inMs = (ms: number): Date => new Date(steadyNow() + ms);

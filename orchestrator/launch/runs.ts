@@ -24,7 +24,7 @@ import { FileDesk } from './file-desk.ts';
 import { FunctionDesk } from './function-desk.ts';
 import type { KeptCages } from './kept-cages.ts';
 import type { LiveCage } from './live-cage.ts';
-import type { Reached, Retries } from './retries.ts';
+import type { Again, Reached, Retries } from './retries.ts';
 import { TaskRun, type Outcome } from './task-run.ts';
 import { WaitingReasons } from './waiting-reasons.ts';
 
@@ -157,21 +157,20 @@ export class Runs {
   }
 
   /**
-   * An attempt that nobody listens to has failed: by the Claw's policy the task goes back to the queue, once every cage of it is surely gone, or has
-   * failed. Throws `runtime_unavailable` where a cage cannot be ended now.
+   * An attempt that nobody listens to has failed: by the Claw's policy the task goes back to the queue, or has failed. Where an agent may have had it every cage of it is surely
+   * gone before; one that had none the reaper ends as well, and an engine that is away does not keep the task from waiting in the queue. Throws `runtime_unavailable` where a cage cannot be ended now.
    */
   async fail(subject: Subject, error: CodedError, reached: Reached): Promise<void> {
     const { task, claw } = subject;
     const { retries } = this.#parts;
     await this.#later.flush();
-    const again = reached.neverBegan
-      ? await retries.handBack(task)
-      : await retries.next(task, error.toBody(), reached);
+    const again = await retries.next(task, error.toBody(), reached);
     // An end is written first: who came after a crash between the two would not see any more that the attempt may have acted (test/unit/model).
     if (!again) await this.finish(subject, { state: 'failed', error: error.toBody() });
     for (const cage of await this.#parts.store.cages.ofTask(task.organisation, task.id)) {
       const gone = await this.#parts.keeper.end(task.organisation, cage.id);
-      if (!gone && again) throw new CodedError('runtime_unavailable', { cage: cage.id });
+      if (!gone && again && reached.handedOver)
+        throw new CodedError('runtime_unavailable', { cage: cage.id });
     }
     if (again) await this.#goBack(subject, error.toBody(), again);
     this.#parts.onFree(task.organisation, claw.id);
@@ -331,8 +330,8 @@ export class Runs {
   }
 
   /** To the queue, or, where it was to be cancelled meanwhile, to its end. */
-  async #goBack({ task }: Subject, error: ErrorBody, at: Date): Promise<void> {
-    const row = await this.#parts.retries.requeue(task, error, at);
+  async #goBack({ task }: Subject, error: ErrorBody, again: Again): Promise<void> {
+    const row = await this.#parts.retries.requeue(task, again);
     if (!row) return;
     this.#parts.log.info({ task: task.id, epoch: task.epoch, code: error.code }, 'another attempt follows');
     if (row.cancelRequested) await this.endQueued(row, 'cancelled');

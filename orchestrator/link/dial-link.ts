@@ -88,6 +88,8 @@ class DialledLink implements Link {
   #reason: CodedError | undefined;
   #met: CodedError | undefined;
   #backoffMs = FIRST_BACKOFF_MS;
+  /** What could not be handled comes again at once: a connection that is up is then no reason to dial faster. */
+  #handlerFails = false;
   #running: Promise<void>;
 
   constructor(options: DialOptions) {
@@ -98,8 +100,15 @@ class DialledLink implements Link {
       epoch: options.epoch,
       lastSeq: options.lastSeq,
       onHello: (hello) => this.#greeted(hello),
-      onMessage: options.onMessage,
-      onHandlerFailed: (error) => (this.#met = toCodedError(error)),
+      onMessage: async (message, seq) => {
+        await options.onMessage(message, seq);
+        if (this.#handlerFails) this.#backoffMs = FIRST_BACKOFF_MS;
+        this.#handlerFails = false;
+      },
+      onHandlerFailed: (error) => {
+        this.#met = toCodedError(error);
+        this.#handlerFails = true;
+      },
       onFatal: (error) => this.#refused(error),
       protocol: options.protocol,
     });
@@ -156,7 +165,7 @@ class DialledLink implements Link {
   #greeted(hello: HelloMessage): void {
     if (hello.cageId !== this.#options.cageId) throw new CodedError('link_unauthenticated');
     this.#hello = hello;
-    this.#backoffMs = FIRST_BACKOFF_MS;
+    if (!this.#handlerFails) this.#backoffMs = FIRST_BACKOFF_MS;
     this.#met = undefined;
     this.#options.onHello?.(hello);
     this.#options.onState?.('connected');

@@ -111,7 +111,7 @@ export class Adoption {
       { task: task.id, epoch: task.epoch, code: failed.code },
       'an attempt did not outlive its orchestrator',
     );
-    await this.#giveUp(task, cages, failed);
+    await this.#giveUp(task, failed);
   }
 
   /** Why no cage goes on with this attempt, or undefined; throws where that cannot be known now. */
@@ -145,10 +145,9 @@ export class Adoption {
   }
 
   /** An attempt that never began begins anew; one that had begun is tried again only where that is allowed though nobody saw what it did. */
-  async #giveUp(task: TaskRow, cages: readonly CageRow[], error: CodedError): Promise<void> {
-    const own = cages.filter(({ taskEpoch }) => taskEpoch === task.epoch);
-    const neverBegan =
-      task.state === 'starting' && own.length > 0 && own.every(({ state }) => state === 'creating');
+  async #giveUp(task: TaskRow, error: CodedError): Promise<void> {
+    // Told by the task's own row: that of its cage may be gone, or ending, whether or not it began.
+    const neverBegan = task.state === 'starting' && !task.handedOver;
     await this.#parts.runs.fail({ task, claw: { id: task.claw } }, error, {
       handedOver: !neverBegan,
       unwatched: !neverBegan,

@@ -32,7 +32,10 @@ export class GateKeep {
     }
     this.#silentRounds += 1;
     if (isThere && this.#silentRounds < SILENT_ROUNDS) return;
-    log.warn({ rounds: this.#silentRounds }, isThere ? 'the gate hangs: replacing it' : 'the gate is gone: bringing it back');
+    log.warn(
+      { rounds: this.#silentRounds },
+      isThere ? 'the gate hangs: replacing it' : 'the gate is gone: bringing it back',
+    );
     await runtime.prepare();
     this.#silentRounds = 0;
   }

@@ -1,3 +1,4 @@
+import type { CodedError } from '#errors/coded-error.ts';
 import { afterStart, FIRST_INTAKE, MOST_AT_ONCE, slowFromMs, type IntakeState } from './intake.ts';
 import { freeDisk, machineMemory, type Memory } from './measure.ts';
 import { isShort, memoryWanted } from './threshold.ts';
@@ -6,6 +7,8 @@ export interface Parts {
   readonly home: string;
   /** Where the engine keeps images and cages, where that lies on this machine; then its memory is this machine's too. */
   readonly engineRoot: () => Promise<string | undefined>;
+  /** Rejects while it does not. */
+  readonly engineAnswers: () => Promise<unknown>;
   readonly least: { readonly diskBytes: number; readonly memoryBytes: number };
   /** Somebody was refused, and now there may be room. */
   readonly onRoom: () => void;
@@ -21,6 +24,8 @@ export interface Room {
   enter(memoryBytes: number): Promise<(() => void) | string>;
   /** Runs the engine's part of a start, whose time tells whether the engine keeps up. */
   timed<T>(start: () => Promise<T>): Promise<T>;
+  /** A start failed: where the engine does not answer, no cage may start until it does again. */
+  failed(error: CodedError): void;
 }
 
 export interface RoomReading {
@@ -31,6 +36,11 @@ export interface RoomReading {
 
 /** Several tasks may ask at once, and none of the figures changes much within that time. */
 const READ_EVERY_MS = 1000;
+
+const AWAY: readonly string[] = ['runtime_unavailable'];
+/** How long an engine that does not answer is left alone before it is asked again. */
+const FIRST_ASK_MS = 250;
+const LAST_ASK_MS = 5000;
 
 /** Free disk and memory of this machine, and how many starts the engine takes at once. Times are monotonic. */
 export class MachineRoom implements Room {
@@ -45,6 +55,8 @@ export class MachineRoom implements Room {
   #refused = false;
   #engineRoot: string | undefined;
   #asking = false;
+  #engineAway = false;
+  #asker: NodeJS.Timeout | undefined;
   #read: { readonly atMs: number; readonly reading: Promise<RoomReading> } | undefined;
 
   constructor(parts: Parts) {
@@ -121,7 +133,34 @@ export class MachineRoom implements Room {
     }
   }
 
+  failed({ code }: CodedError): void {
+    if (!AWAY.includes(code) || this.#engineAway) return;
+    this.#engineAway = true;
+    this.#askSoon(FIRST_ASK_MS);
+  }
+
+  close(): void {
+    clearTimeout(this.#asker);
+    this.#asker = undefined;
+  }
+
+  #askSoon(ms: number): void {
+    this.#asker = setTimeout(() => {
+      const asked = this.#asker;
+      this.#parts.engineAnswers().then(
+        () => {
+          this.#engineAway = false;
+          if (this.#asker === asked) this.#parts.onRoom();
+        },
+        () => {
+          if (this.#asker === asked) this.#askSoon(Math.min(LAST_ASK_MS, ms * 2));
+        },
+      );
+    }, ms).unref();
+  }
+
   #engineShort(): string | undefined {
+    if (this.#engineAway) return 'the container engine does not answer';
     const { limit, most } = this.intake;
     return limit < most && this.#starting >= limit ? 'the engine is slow' : undefined;
   }

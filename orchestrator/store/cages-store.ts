@@ -114,11 +114,35 @@ export class CagesStore {
       .executeTakeFirst();
   }
 
-  /** Its task's `start` is about to be sent: from now on the agent may have acted. False where it is ending, gone, or another's. */
+  /**
+   * Its task's `start` is about to be sent: from now on the agent may have acted, and the task's row says so too, since this one may go before the attempt is
+   * dealt with. False where it is ending, gone, or another's.
+   */
   async assign(organisation: string, id: string, holder: string): Promise<boolean> {
-    return this.#changed(
-      this.#held(organisation, id, holder).where('state', '=', 'creating').set({ state: 'assigned' }),
-    );
+    const assigned = await this.#db
+      .with('assigned', (db) =>
+        db
+          .updateTable('cages')
+          .where('organisationId', '=', organisation)
+          .where('id', '=', id)
+          .where('holder', '=', holder)
+          .where('state', '=', 'creating')
+          .set({ state: 'assigned' })
+          .returning(['id', 'taskId', 'taskEpoch']),
+      )
+      .with('marked', (db) =>
+        db
+          .updateTable('tasks')
+          .from('assigned')
+          .set({ handedOver: true })
+          .whereRef('tasks.id', '=', 'assigned.taskId')
+          .whereRef('tasks.epoch', '=', 'assigned.taskEpoch')
+          .returning('tasks.id'),
+      )
+      .selectFrom('assigned')
+      .select('id')
+      .executeTakeFirst();
+    return assigned !== undefined;
   }
 
   /** Made, and without a task. False where it is ending, gone, or another's. */

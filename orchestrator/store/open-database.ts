@@ -13,6 +13,8 @@ export interface StoreOptions {
   readonly home: string;
   /** `postgres://…`; without it PGlite under `<home>/store`. */
   readonly databaseUrl?: string;
+  /** That of the home, where the caller has taken it already and lets it go after this. */
+  readonly lock?: StoreLock;
   readonly log: Pick<Log, 'warn'>;
 }
 
@@ -32,14 +34,14 @@ export async function openDatabase(
 
 async function openDialect(
   undo: AsyncDisposableStack,
-  { home, databaseUrl, log }: StoreOptions,
+  { home, databaseUrl, lock, log }: StoreOptions,
 ): Promise<Dialect> {
   if (databaseUrl !== undefined) {
     const pool = openPool(databaseUrl, log);
     undo.defer(() => pool.end());
     return new PostgresDialect({ pool });
   }
-  undo.use(StoreLock.take(home));
+  if (lock === undefined) undo.use(StoreLock.take(home));
   const open = () => openPGlite(home);
   try {
     const living = new LivingPGlite(await open(), {

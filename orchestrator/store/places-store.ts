@@ -12,6 +12,7 @@ export type NoPlace =
   | { readonly reason: 'claw stopped' }
   | { readonly reason: 'concurrency'; readonly first: readonly TaskRow[] }
   | { readonly reason: 'its cage is being emptied' }
+  | { readonly reason: 'its last container is not gone yet' }
   | { readonly reason: 'a place for its cage' };
 
 /** An attempt that nobody else can start, with the row of its cage: a warm one, or one that has yet to be made. */
@@ -54,6 +55,9 @@ export class PlacesStore {
           ? { reason: 'concurrency', first }
           : { reason: 'gone' };
       }
+      // A row goes when its container is confirmed gone, and not before.
+      if ((await cages.ofTask(organisation, id)).length > 0)
+        return { reason: 'its last container is not gone yet' };
       const isWarm = (await cages.warmOf(organisation, claw.id)).length > 0;
       if (!isWarm && (await isBeingEmptied(trx, claw))) return { reason: 'its cage is being emptied' };
       if (!isWarm && !(await hasPlace(trx, maxCages))) return { reason: 'a place for its cage' };

@@ -75,6 +75,10 @@ export interface Database {
     holder: Generated<string | null>;
     /** How long it was to wait for `notBefore` when it went back to the queue. */
     retryWaitMs: Generated<number | null>;
+    /** Of its epochs those that do not count as attempts. */
+    spared: Generated<number>;
+    /** The `start` of the present attempt may be on its way to its agent. */
+    handedOver: Generated<boolean>;
   };
   readonly batches: {
     id: string;

@@ -29,6 +29,10 @@ export interface TaskRow {
   readonly acted: boolean;
   /** The orchestrator that has the attempt; null while the task waits. */
   readonly holder: string | null;
+  /** Of its epochs those that do not count as attempts: the machine failed before an agent had the task. */
+  readonly spared: number;
+  /** The `start` of the present attempt may be on its way to its agent. */
+  readonly handedOver: boolean;
   readonly createdAt: Date;
   readonly startedAt: Date | null;
   readonly endedAt: Date | null;
@@ -58,6 +62,8 @@ export const TASK_COLUMNS = [
   'webhook',
   'acted',
   'holder',
+  'spared',
+  'handedOver',
   'createdAt',
   'startedAt',
   'endedAt',

@@ -74,7 +74,7 @@ export class TasksStore {
     holder: string,
   ): Promise<TaskRow | undefined> {
     return this.#move({ organisation, id, epoch, holder: null }, 'starting')
-      .set({ epoch: epoch + 1, holder })
+      .set({ epoch: epoch + 1, holder, handedOver: false })
       .returning(TASK_COLUMNS)
       .executeTakeFirst();
   }
@@ -121,17 +121,24 @@ export class TasksStore {
     return this.#move(task, to).set(patch).returning(TASK_COLUMNS).executeTakeFirst();
   }
 
-  /** Back to the queue, held by nobody; the next attempt begins from the same epoch, `retryWaitMs` from now: that is at `notBefore` by the clock of `Due`. */
+  /** Back to the queue, held by nobody; the next attempt begins from the same epoch, `retryWaitMs` from now: that is at `notBefore` by the clock of `Due`. A `spared` one does not count. */
   async requeue(
     task: SeenTask,
     {
       notBefore = null,
       retryWaitMs = null,
       waiting = null,
-    }: { notBefore?: Date | null; retryWaitMs?: number | null; waiting?: string | null } = {},
+      spared = false,
+    }: {
+      notBefore?: Date | null;
+      retryWaitMs?: number | null;
+      waiting?: string | null;
+      spared?: boolean;
+    } = {},
   ): Promise<TaskRow | undefined> {
     return this.#move(task, 'queued', waiting)
       .set({ startedAt: null, notBefore, retryWaitMs, holder: null })
+      .$if(spared, (task) => task.set((row) => ({ spared: row('spared', '+', 1) })))
       .returning(TASK_COLUMNS)
       .executeTakeFirst();
   }

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { EXIT } from '../../cli/exit-codes.ts';
 import { cli, startCli } from '../support/cli.ts';
 import { TestService } from '../support/service.ts';
 import { freePort } from '../support/free-port.ts';
@@ -128,5 +130,25 @@ describe('clawcage keys add', () => {
     const usage = JSON.parse((await run(['usage', 'second', '--since', '1h', '--json'])).stdout);
     expect(usage.caps.tokens).toMatchObject({ limit: 60_000 });
     expect(usage.usage.requests).toBe(1);
+  });
+});
+
+describe('clawcage up on a home that another service uses', () => {
+  it('starts none beside it, and names the home and the process', async () => {
+    const main = join(import.meta.dirname, '../../cli/main.ts');
+    const port = String(await freePort());
+    const { code, stderr } = await new Promise<{ code: unknown; stderr: string }>((resolve) => {
+      execFile(
+        process.execPath,
+        [main, 'up', '--no-demo'],
+        { env: { PATH: process.env.PATH!, CLAWCAGE_HOME: service.home, CLAWCAGE_PORT: port } },
+        (error, _stdout, said) => resolve({ code: error?.code, stderr: said }),
+      );
+    });
+    expect(code).toBe(EXIT.refused);
+    expect(stderr).toContain('error[store_locked]');
+    expect(stderr).toContain(service.home);
+    expect(stderr).toContain(String(service.pid));
+    expect((await service.call('GET', '/readyz')).status).toBe(200);
   });
 });

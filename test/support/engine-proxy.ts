@@ -21,6 +21,7 @@ export class EngineProxy implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
   #breakOn: { path: RegExp; how: Break } | undefined;
+  #refuse: { path: RegExp; message: string } | undefined;
 
   async up(): Promise<this> {
     this.#server = createServer((client) => this.#serve(client)).listen(this.socketPath);
@@ -48,6 +49,12 @@ export class EngineProxy implements AsyncDisposable {
     this.#breakOn = { path, how };
   }
 
+  /** Answers every request whose first line matches with a 500 of that message, as long as the result is not disposed of. */
+  refuse(path: RegExp, message: string): Disposable {
+    this.#refuse = { path, message };
+    return { [Symbol.dispose]: () => (this.#refuse = undefined) };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.down();
   }
@@ -57,6 +64,13 @@ export class EngineProxy implements AsyncDisposable {
     client.allowHalfOpen = true;
     let broken: Break | undefined;
     client.on('data', (chunk) => {
+      if (this.#refuse?.path.test(chunk.toString('latin1').split('\r\n', 1)[0] ?? '')) {
+        const body = JSON.stringify({ message: this.#refuse.message });
+        client.end(
+          `HTTP/1.1 500 Internal Server Error\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+        );
+        return;
+      }
       if (this.#breakOn?.path.test(chunk.toString('latin1').split('\r\n', 1)[0] ?? '')) {
         broken = this.#breakOn.how;
         this.#breakOn = undefined;

@@ -25,6 +25,8 @@ import {
 
 const POLL_MS = 50;
 const PORT_TRIES = 5;
+/** A gate that runs already is waited for no longer: another process may just have started it. */
+const RUNNING_HEALTHY_MS = 15_000;
 
 export interface GatePlace {
   readonly host: string;
@@ -56,12 +58,13 @@ export class GateContainer {
     await this.#ensureVolume(signal);
     const standing = await this.#standing(imageId, signal);
     if (standing) {
-      const place = await this.#answering(standing.Id, signal).catch(unhealthyOnly);
+      const ms = standing.State.Running ? Math.min(RUNNING_HEALTHY_MS, this.#healthyMs) : this.#healthyMs;
+      const place = await this.#answering(standing.Id, ms, signal).catch(unhealthyOnly);
       if (place) return this.#has(place);
       await removeContainer(this.#engine, standing.Id, signal);
     }
     const id = await this.#make(imageId, signal);
-    return this.#has(await this.#answering(id, signal));
+    return this.#has(await this.#answering(id, this.#healthyMs, signal));
   }
 
   #has(place: GatePlace): GatePlace {
@@ -183,10 +186,10 @@ export class GateContainer {
     });
   }
 
-  async #answering(id: string, signal?: AbortSignal): Promise<GatePlace> {
+  async #answering(id: string, healthyMs: number, signal?: AbortSignal): Promise<GatePlace> {
     let state: Docker.ContainerInspectInfo['State'] | undefined;
     try {
-      return await withDeadline('gate health', this.#healthyMs, signal, async (limit) => {
+      return await withDeadline('gate health', healthyMs, signal, async (limit) => {
         for (;;) {
           const found = await inspectByName(this.#engine, id, limit);
           state = found?.State;
@@ -199,7 +202,7 @@ export class GateContainer {
       if (!(error instanceof CodedError) || error.code !== 'runtime_timeout') throw error;
       throw new CodedError(
         'gate_unavailable',
-        { healthyMs: this.#healthyMs, state: state?.Status, exitCode: state?.ExitCode },
+        { healthyMs, state: state?.Status, exitCode: state?.ExitCode },
         { cause: error },
       );
     }

@@ -19,7 +19,8 @@ export function holdersContract(subject: () => Subject): void {
       taskEpoch: begun.epoch,
     });
     await store.cages.assign(tenant.organisation, cage.id, by);
-    return { task: begun, cage };
+    expect(begun.handedOver).toBe(false);
+    return { task: await tenant.seen(task.id), cage };
   };
   const expire = async (id: string) => {
     const { store } = subject();
@@ -49,6 +50,16 @@ export function holdersContract(subject: () => Subject): void {
   });
 
   describe('an attempt', () => {
+    it('is handed over with its cage, which its row tells also when that of the cage is gone; the next one is not', async () => {
+      const { store, tenant } = subject();
+      const { task, cage } = await underWay(await tenant.orchestrator());
+      await store.cages.delete(tenant.organisation, cage.id);
+      const seen = await tenant.seen(task.id);
+      expect(seen.handedOver).toBe(true);
+      await store.tasks.requeue(seen);
+      expect(await tenant.begin(task.id)).toMatchObject({ epoch: 2, handedOver: false });
+    });
+
     it('of one that lives is nobody else’s: not to move, not to mark, not to take over', async () => {
       const { store, tenant } = subject();
       const [first, second] = [await tenant.orchestrator(), await tenant.orchestrator()];

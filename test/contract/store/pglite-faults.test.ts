@@ -17,7 +17,7 @@ const LARGE = randomBytes(200_000);
 
 describe('a disk that is full', () => {
   it('is told by a code, takes nothing that was committed, leaves no half transaction, and the store goes on when there is room', async () => {
-    await using disk = await SmallDisk.mount(160);
+    await using disk = await SmallDisk.mount(120);
     const store = await openAt(disk.path);
     try {
       const { organisation, claw } = await newTenant(store);
@@ -76,13 +76,10 @@ describe('a store that was damaged', () => {
   afterAll(() => rm(whole, { recursive: true, force: true }));
 
   const damages: [what: string, damage: (store: string) => Promise<void>][] = [
-    ['without its control file', (store) => rm(path.join(store, 'global/pg_control'))],
     ['with a control file that is cut off', (store) => truncate(path.join(store, 'global/pg_control'), 100)],
-    ['without its version', (store) => rm(path.join(store, 'PG_VERSION'))],
     ['with another write-ahead log', (store) => overwriteLog(path.join(store, 'pg_wal'))],
     ['with two bytes turned in its tasks', (store) => flip(path.join(store, largest))],
     ['with its tasks cut off', (store) => truncate(path.join(store, largest), 8192)],
-    ['without its tasks', (store) => rm(path.join(store, largest))],
     ['moved away', (store) => rename(store, `${store}.away`)],
   ];
 

@@ -9,8 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../../orchestrator/store/store.ts';
 import { storeContract } from './store.contract.ts';
 
-/** A long form is run by hand: the whole of them takes a minute. */
-const KILLS = Number(process.env.CLAWCAGE_TEST_KILLS ?? 4);
+/** A long form is run by hand. */
+const KILLS = Number(process.env.CLAWCAGE_TEST_KILLS ?? 2);
 
 let home: string;
 beforeAll(async () => {
@@ -51,7 +51,7 @@ describe('a home with a PGlite', () => {
         });
       const ids: string[] = [];
       accepted.set(organisation, ids);
-      while (ids.length < 10 + kill * 7) ids.push(String((await lines.next()).value));
+      while (ids.length < 10 + kill * 20) ids.push(String((await lines.next()).value));
       const gone = once(child, 'exit');
       child.kill('SIGKILL');
       await gone;

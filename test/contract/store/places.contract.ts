@@ -61,6 +61,20 @@ export function placesContract(subject: () => Subject): void {
       expect(await take(tasks[5]!)).toEqual({ reason: 'concurrency', first: [] });
     });
 
+    it('is for no task whose last container is not confirmed gone', async () => {
+      const { store, tenant } = subject();
+      await deploy();
+      const [task] = await add(1);
+      const first = await take(task!);
+      if (!('task' in first)) throw new Error(first.reason);
+      const back = await store.tasks.requeue(first.task, {});
+      expect(await take(back!)).toEqual({ reason: 'its last container is not gone yet' });
+      await store.cages.end(tenant.organisation, first.cage.id, tenant.holder);
+      expect(await take(back!)).toEqual({ reason: 'its last container is not gone yet' });
+      await store.cages.delete(tenant.organisation, first.cage.id);
+      expect(await take(back!)).toMatchObject({ isNew: true, task: { epoch: 2 } });
+    });
+
     it('says who is next where another is', async () => {
       await deploy({ concurrency: 1 });
       const [first, second] = await add(2);

@@ -79,6 +79,14 @@ export function tasksContract(subject: () => Subject): void {
       });
     });
 
+    it('count the attempts that do not count', async () => {
+      const { store, tenant } = subject();
+      const id = await taskIn('starting');
+      expect(await store.tasks.requeue(await tenant.seen(id), { spared: true })).toMatchObject({ spared: 1 });
+      await tenant.begin(id);
+      expect(await store.tasks.requeue(await tenant.seen(id), {})).toMatchObject({ epoch: 2, spared: 1 });
+    });
+
     it('are begun by one of many who try at once', async () => {
       const { store, other, tenant } = subject();
       const id = await taskIn('queued');

@@ -73,13 +73,15 @@ describe('the link through the gate', () => {
     await eventually(() => expect(ids(young.received)).toEqual(upTo(5)));
   });
 
-  it('brings a message again whose handler failed', async () => {
+  it('brings a message again whose handler failed, more and more slowly', async () => {
     await using gate = await startGate();
     await using cage = serveCage(gate.issuer, gate.socket);
-    let failures = 2;
+    let failures = 5;
+    const failedMs: number[] = [];
     const seen: number[] = [];
     await using controller = await dialCage(gate.issuer, gate.tcp, cage, {
       onMessage: async (message, seq) => {
+        if (seq === 2) failedMs.push(performance.now());
         if (seq === 2 && failures-- > 0) throw new Error('the database is away');
         seen.push(seq);
       },
@@ -88,6 +90,7 @@ describe('the link through the gate', () => {
     await cage.link.acknowledged();
     expect(seen).toEqual([1, 2, 3]);
     expect(controller.link.hello.nextSeq).toBe(2);
+    expect(failedMs[5]! - failedMs[4]!).toBeGreaterThan(190);
   });
 
   it('waits for a cage that comes later, and gives up with the signal', async () => {

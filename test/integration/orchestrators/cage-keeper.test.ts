@@ -41,7 +41,7 @@ async function keeperOf(id: string, confirm: () => Promise<void> = async () => u
     orphanMs: 1000,
     pulseMs: 1000,
     maxCages: 10,
-    room: { timed: (start) => start() },
+    room: { timed: (start) => start(), failed: () => undefined },
     onPlace: () => undefined,
     onLinkLost: () => undefined,
     log,

@@ -22,6 +22,15 @@ async function stream(install: string, task: string): Promise<void> {
 }
 
 describe('streams of events that are left over', () => {
+  it('are not those that go by themselves in some minutes', async () => {
+    await stream('soon', 'task_9');
+    const client = redis.connect();
+    const streams = new RedisEventStreams(client, 'soon');
+    expect(await streams.tasks()).toEqual(['task_9']);
+    for (const key of await client.keys('clawcage:soon:*')) await client.pexpire(key, 60_000);
+    expect(await streams.tasks()).toEqual([]);
+  });
+
   it('are found by their task and forgotten, those of an installation whose id begins alike are not seen', async () => {
     await stream('abc', 'task_1');
     await stream('abc', 'task_2');

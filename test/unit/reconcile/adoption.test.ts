@@ -5,6 +5,7 @@ const ME = 'orch_me';
 
 interface Situation {
   readonly state?: string;
+  readonly handedOver?: boolean;
   /** Of the attempt's cage; none where it is left out. */
   readonly cage?: { readonly state: string; readonly container?: object };
   readonly mine?: 'run' | 'launching';
@@ -13,9 +14,9 @@ interface Situation {
 }
 
 /** What is done about an attempt that nobody holds. */
-async function takenOver({ state = 'running', cage, mine, isTaken = false }: Situation) {
+async function takenOver({ state = 'running', handedOver = true, cage, mine, isTaken = false }: Situation) {
   const done: object[] = [];
-  const task = { id: 'task_1', organisation: 'o', claw: 'c', state, epoch: 2, holder: ME };
+  const task = { id: 'task_1', organisation: 'o', claw: 'c', state, handedOver, epoch: 2, holder: ME };
   const cages = cage ? [{ id: 'cage_1', state: cage.state, taskEpoch: 2, epoch: 1 }] : [];
   const adoption = new Adoption({
     store: {
@@ -50,8 +51,11 @@ describe('an attempt that nobody holds', () => {
   });
 
   it('begins anew where its start was never sent', async () => {
-    const given = await takenOver({ state: 'starting', cage: { state: 'creating' } });
-    expect(given).toMatchObject([{ neverBegan: true }]);
+    // The row of its cage may be ending, or gone.
+    for (const cage of [{ cage: { state: 'creating' } }, { cage: { state: 'ending' } }, {}])
+      expect(await takenOver({ state: 'starting', handedOver: false, ...cage })).toMatchObject([
+        { neverBegan: true, handedOver: false },
+      ]);
   });
 
   it('may have acted where its start may have been sent', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { CodedError } from '#errors/coded-error.ts';
 import { MOST_AT_ONCE } from '../../../orchestrator/room/intake.ts';
 import { roomProbes } from '../../../orchestrator/room/probes.ts';
 import { MachineRoom } from '../../../orchestrator/room/room.ts';
@@ -10,16 +11,20 @@ const GIB = 1024 ** 3;
 async function machine({ engineHere = true } = {}) {
   const free = { '/home/c': 10 * GIB, '/var/engine': 10 * GIB, memory: 8 * GIB };
   let woken = 0;
+  const engine = { answers: true };
   const room = new MachineRoom({
     home: '/home/c',
     engineRoot: async () => (engineHere ? '/var/engine' : undefined),
+    engineAnswers: async () => {
+      if (!engine.answers) throw new CodedError('runtime_unavailable');
+    },
     least: { diskBytes: GIB, memoryBytes: GIB },
     onRoom: () => void woken++,
     disk: async (path) => free[path as '/home/c'],
     memory: async () => ({ availableBytes: free.memory, totalBytes: 16 * GIB }),
   });
   await room.findEngine();
-  return { free, room, woken: () => woken };
+  return { free, room, engine, woken: () => woken };
 }
 
 beforeEach(() => vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] }));
@@ -35,6 +40,21 @@ describe('the room for a start', () => {
       ready: true,
       parts: { disk: { ok: true }, memory: { ok: true }, intake: { ok: true } },
     });
+  });
+
+  it('is not there while the engine does not answer, and whoever waits is woken when it does', async () => {
+    const { room, engine, woken } = await machine();
+    room.failed(new CodedError('cage_start_failed'));
+    expect(await room.enter(0)).toBeTypeOf('function');
+    engine.answers = false;
+    for (let failed = 0; failed < 4; failed++) room.failed(new CodedError('runtime_unavailable'));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(await room.enter(0)).toBe('the container engine does not answer');
+    expect(woken()).toBe(0);
+    engine.answers = true;
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(await room.enter(0)).toBeTypeOf('function');
+    expect(woken()).toBe(1);
   });
 
   it.each(['/home/c', '/var/engine'] as const)(

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ERRORS, type ErrorCode } from '#errors/table.ts';
-import { retryDelayMs, type FailedAttempt } from '#task/retry.ts';
+import { retryDelayMs, sparedDelayMs, sparedReason, type FailedAttempt } from '#task/retry.ts';
 
 const policy = { attempts: 3, backoffMs: 1000, maxBackoffMs: 3000, idempotent: false };
 const failed = (change: Partial<FailedAttempt> & { code?: string; status?: number } = {}): FailedAttempt => ({
   error: { code: change.code ?? 'cage_died', ...(change.status && { details: { status: change.status } }) },
-  epoch: 1,
+  attempts: 1,
   handedOver: true,
   acted: false,
   ...change,
@@ -16,8 +16,8 @@ describe('another attempt', () => {
   it('follows a failure that may not come again, until they are used up', () => {
     for (const code of ['cage_died', 'provider_unreachable', 'provider_rate_limited', 'task_orphaned'])
       expect(retryDelayMs(policy, failed({ code }), 0)).toBe(1000);
-    expect(retryDelayMs(policy, failed({ epoch: 2 }), 0)).toBe(2000);
-    expect(retryDelayMs(policy, failed({ epoch: 3 }), 0)).toBeUndefined();
+    expect(retryDelayMs(policy, failed({ attempts: 2 }), 0)).toBe(2000);
+    expect(retryDelayMs(policy, failed({ attempts: 3 }), 0)).toBeUndefined();
     expect(retryDelayMs({ ...policy, attempts: 1 }, failed(), 0)).toBeUndefined();
   });
 
@@ -44,12 +44,37 @@ describe('another attempt', () => {
         fc.integer({ min: 1, max: 19 }),
         fc.double({ min: 0, max: 0.999, noNaN: true }),
         (epoch, chance) => {
-          const delayMs = retryDelayMs({ ...policy, attempts: 20 }, failed({ epoch }), chance)!;
+          const delayMs = retryDelayMs({ ...policy, attempts: 20 }, failed({ attempts: epoch }), chance)!;
           const fullMs = Math.min(3000, 1000 * 2 ** (epoch - 1));
           expect(delayMs).toBeLessThanOrEqual(fullMs);
           expect(delayMs).toBeGreaterThanOrEqual(Math.floor(fullMs * 0.9));
         },
       ),
+    );
+  });
+});
+
+describe('an attempt that does not count', () => {
+  it('is one that the machine cut short before the agent had its task; the next waits 30 s at most, and never longer than the one after it', () => {
+    for (const code of [
+      'runtime_unavailable',
+      'runtime_full',
+      'gate_unavailable',
+      'limiter_unavailable',
+      'lease_lost',
+    ]) {
+      expect(sparedReason(failed({ code, handedOver: false })), code).toBeTypeOf('string');
+      expect(sparedReason(failed({ code })), code).toBeUndefined();
+    }
+    for (const code of ['cage_died', 'cage_start_failed', 'key_revoked', 'of another version'])
+      expect(sparedReason(failed({ code, handedOver: false })), code).toBeUndefined();
+    fc.assert(
+      fc.property(fc.nat(100_000), fc.double({ min: 0, max: 0.999, noNaN: true }), (spared, chance) => {
+        const delayMs = sparedDelayMs(spared, chance);
+        expect(delayMs).toBeGreaterThanOrEqual(spared === 0 ? 0 : 900);
+        expect(delayMs).toBeLessThanOrEqual(spared === 0 ? 0 : 30_000);
+        expect(sparedDelayMs(spared + 1, chance)).toBeGreaterThanOrEqual(delayMs);
+      }),
     );
   });
 });
@@ -85,11 +110,7 @@ describe('of every code of the table', () => {
         let waitedMs = 0;
         for (;;) {
           const error = { code: codes[attempts - 1]! };
-          const delayMs = retryDelayMs(
-            policy,
-            { ...failed(), error, epoch: attempts, handedOver: false },
-            luck,
-          );
+          const delayMs = retryDelayMs(policy, { ...failed(), error, attempts, handedOver: false }, luck);
           if (delayMs === undefined) break;
           expect(delayMs).toBeLessThanOrEqual(policy.maxBackoffMs);
           waitedMs += delayMs;
