@@ -66,7 +66,6 @@ export const taskTimeouts = z.strictObject({
   /** Until its agent runs: the pull of a foreign image, the cage's start, its proof. */
   startingMs: durationMs.default(120_000),
 });
-export type TaskTimeouts = z.infer<typeof taskTimeouts>;
 
 export const cageResources = z.strictObject({
   memoryMiB: z.int().min(128).max(1_048_576).default(512),

@@ -106,8 +106,7 @@ describe('a controller that does not read', () => {
     raw.pause();
     let kept = 0;
     for (let i = 0; i < 500; i++) {
-      if (cage.link.send({ type: 'event', taskId: 't', event: { kind: 'text', text } }, 'droppable'))
-        kept++;
+      if (cage.link.send({ type: 'event', taskId: 't', event: { kind: 'text', text } }, 'droppable')) kept++;
     }
     cage.link.send(pong(1));
     expect(kept * text.length).toBeLessThan(4.2 * 1024 * 1024);
