@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { CodedError } from '#errors/coded-error.ts';
 import type { Log } from '../log.ts';
-import { assertRoom, ROOM_TO_ACCEPT } from '../store/disk-room.ts';
+import { assertRoom, ROOM_TO_ACCEPT } from '../home/disk-room.ts';
 import type { Store } from '../store/store.ts';
 import { FORMAT_VERSION, rowLine, type BackupHeader } from './backup-file.ts';
 

@@ -1,7 +1,7 @@
 import { CamelCasePlugin, Kysely, PostgresDialect, type Dialect } from 'kysely';
 import type { Log } from '../log.ts';
 import { codedStoreError, withCodedErrors } from './coded-driver.ts';
-import { lackOfRoom, ROOM_TO_OPEN } from './disk-room.ts';
+import { lackOfRoom, ROOM_TO_OPEN } from '../home/disk-room.ts';
 import { LivingPGlite } from './living-pglite.ts';
 import { StoreLock } from './lock.ts';
 import { corrupt, openPGlite, storeFolder } from './open-pglite.ts';

@@ -3,7 +3,7 @@ import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PGlite, types } from '@electric-sql/pglite';
 import { CodedError, toCodedError } from '#errors/coded-error.ts';
-import { assertRoom, ROOM_TO_OPEN } from './disk-room.ts';
+import { assertRoom, ROOM_TO_OPEN } from '../home/disk-room.ts';
 import { endLoops } from './pglite-loop.ts';
 import { SyncedFiles, syncFolder } from './pglite-files.ts';
 

@@ -5,7 +5,7 @@ import { CagesStore } from './cages-store.ts';
 import { ClawsStore } from './claws-store.ts';
 import { checkTables } from './check-tables.ts';
 import { DeliveriesStore } from './deliveries-store.ts';
-import { assertRoom, ROOM_TO_ACCEPT } from './disk-room.ts';
+import { assertRoom, ROOM_TO_ACCEPT } from '../home/disk-room.ts';
 import { dumpTables, type DumpSink } from './dump.ts';
 import { KeysStore } from './keys-store.ts';
 import { LedgerStore } from './ledger-store.ts';
