@@ -61,7 +61,7 @@ export function sources(places: Places, graceMs: number): Source[] {
         const locks = await home.lockFiles();
         const live = new Set((await store.orchestrators.live()).map(({ id }) => id));
         return {
-          orchestrators: await store.leftovers.goneOrchestrators(),
+          orchestrators: await store.orchestrators.gone(),
           lockFiles: locks.filter((id) => !live.has(id) && id !== places.self()),
         };
       },

@@ -116,30 +116,6 @@ export class LeftoversStore {
     }
   }
 
-  /** Orchestrators that are gone and whose name stands in no row any more: see `OrchestratorsStore.forgetGone`. */
-  async goneOrchestrators(): Promise<string[]> {
-    const rows = await this.#db
-      .selectFrom('orchestrators')
-      .select('id')
-      .where('state', '!=', 'live')
-      .where(({ not, exists, selectFrom }) =>
-        not(exists(selectFrom('cages').select('cages.id').whereRef('cages.holder', '=', 'orchestrators.id'))),
-      )
-      .where(({ not, exists, selectFrom }) =>
-        not(
-          exists(
-            selectFrom('tasks')
-              .select('tasks.id')
-              .whereRef('tasks.holder', '=', 'orchestrators.id')
-              .where('tasks.endedAt', 'is', null),
-          ),
-        ),
-      )
-      .limit(AT_ONCE)
-      .execute();
-    return rows.map(({ id }) => id);
-  }
-
   /** Which of these tasks have not ended. */
   async openOf(ids: readonly string[]): Promise<Set<string>> {
     const open = new Set<string>();

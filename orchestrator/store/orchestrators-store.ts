@@ -10,6 +10,7 @@ export interface OrchestratorRow {
   readonly beat: number;
 }
 
+const AT_ONCE = 500;
 const COLUMNS = ['id', 'machine', 'pid', 'version', 'beat'] as const;
 
 /**
@@ -70,10 +71,11 @@ export class OrchestratorsStore {
       .execute();
   }
 
-  /** Forgets those that are gone and whose name stands in no row any more; how many. */
-  async forgetGone(): Promise<number> {
-    const { numDeletedRows } = await this.#db
-      .deleteFrom('orchestrators')
+  /** Those that are gone and whose name stands in no row any more; some hundreds at most. */
+  async gone(): Promise<string[]> {
+    const rows = await this.#db
+      .selectFrom('orchestrators')
+      .select('id')
       .where('state', '!=', 'live')
       .where(({ not, exists, selectFrom }) =>
         not(exists(selectFrom('cages').select('cages.id').whereRef('cages.holder', '=', 'orchestrators.id'))),
@@ -88,6 +90,18 @@ export class OrchestratorsStore {
           ),
         ),
       )
+      .limit(AT_ONCE)
+      .execute();
+    return rows.map(({ id }) => id);
+  }
+
+  /** Forgets those; how many. */
+  async forgetGone(): Promise<number> {
+    const gone = await this.gone();
+    if (gone.length === 0) return 0;
+    const { numDeletedRows } = await this.#db
+      .deleteFrom('orchestrators')
+      .where('id', 'in', gone)
       .executeTakeFirst();
     return Number(numDeletedRows);
   }

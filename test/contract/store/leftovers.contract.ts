@@ -136,13 +136,13 @@ export function leftoversContract(subject: () => Subject): void {
       const { store, tenant } = subject();
       const gone = await tenant.orchestrator();
       const cage = await tenant.addCage(null, gone);
-      expect(await store.leftovers.goneOrchestrators()).not.toContain(gone);
+      expect(await store.orchestrators.gone()).not.toContain(gone);
       await store.orchestrators.leave(gone);
-      expect(await store.leftovers.goneOrchestrators()).not.toContain(gone);
+      expect(await store.orchestrators.gone()).not.toContain(gone);
       await store.cages.delete(tenant.organisation, cage.id);
-      expect(await store.leftovers.goneOrchestrators()).toContain(gone);
+      expect(await store.orchestrators.gone()).toContain(gone);
       await store.orchestrators.forgetGone();
-      expect(await store.leftovers.goneOrchestrators()).toEqual([]);
+      expect(await store.orchestrators.gone()).toEqual([]);
     });
   });
 

@@ -23,7 +23,7 @@ function world(change: { held?: boolean; rows?: object[]; needed?: string[] } = 
   const keys = new Set<string>();
   const ended: string[] = [];
   const store = {
-    orchestrators: { live: async () => [{ id: 'me' }], forgetGone: async () => 0 },
+    orchestrators: { live: async () => [{ id: 'me' }], gone: async () => [], forgetGone: async () => 0 },
     tasks: { dueResults: async () => [], holdingContent: async () => new Set(change.needed ?? []) },
     taskFiles: { deleteOf: async () => undefined },
     leftovers: {
@@ -31,7 +31,6 @@ function world(change: { held?: boolean; rows?: object[]; needed?: string[] } = 
       claimEnd: async () => true,
       filesWithoutResult: async () => [],
       forgottenKeys: async () => (clock.asked++, { tasks: 0, batches: 0 }),
-      goneOrchestrators: async () => [],
       openOf: async () => new Set(),
     },
   };
