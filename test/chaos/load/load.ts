@@ -22,6 +22,9 @@ export interface LoadOptions {
 const WATCHED_SHARE = 0.4;
 
 /** Many clients with known tasks. */
+/** Of the tasks on the capped Claw that wait at once. */
+const MOST_CAPPED = 4;
+
 export class Load {
   readonly #options: LoadOptions;
   readonly #asked: Asked[] = [];
@@ -58,13 +61,15 @@ export class Load {
     }
   }
 
-  /** Not one after the other: they wait for their share of the minute. */
+  /** Not one after the other: they wait for their share of the minute. Not ever more of them either: after each loss of Redis the minute is closed for longer than that. */
   async #capped(): Promise<void> {
     const { seed, cappedEveryMs } = this.#options;
     const chance = new Chance(seed * 1000 + 999);
     while (!this.#over) {
-      const one = this.#one(`c-${this.#count++}`, chance, true);
-      this.#running.add(one);
+      if (this.#running.size < MOST_CAPPED) {
+        const one = this.#one(`c-${this.#count++}`, chance, true).finally(() => this.#running.delete(one));
+        this.#running.add(one);
+      }
       await pause(cappedEveryMs);
     }
   }
