@@ -21,10 +21,10 @@ export interface LoadOptions {
 
 const WATCHED_SHARE = 0.4;
 
-/** Many clients with known tasks. */
 /** Of the tasks on the capped Claw that wait at once. */
 const MOST_CAPPED = 4;
 
+/** Many clients with known tasks. */
 export class Load {
   readonly #options: LoadOptions;
   readonly #asked: Asked[] = [];
