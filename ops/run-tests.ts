@@ -8,7 +8,7 @@ import { countReport, type Count, type Report } from './test-report.ts';
 
 // run-tests.ts [SUITE...] - runs the suites one after the other, goes on after a failure, adds up.
 
-const SUITE_MS = 15 * 60_000;
+const SUITE_MS = 20 * 60_000;
 const PACKAGES = join(ROOT, 'node_modules');
 const VITEST_SUITES = ['unit', 'contract', 'integration', 'attack', 'e2e', 'chaos'];
 

@@ -134,6 +134,8 @@ export class OwnEngine implements Engine {
       );
       await this.down('SIGTERM');
     }
+    // A daemon that was killed leaves those who hold its containers.
+    await run('pkill', ['-KILL', '-f', join(this.#folder, 'exec')]).catch(() => undefined);
     await run('ip', ['link', 'del', this.#bridge]).catch(() => undefined);
     await run('umount', ['-l', join(this.#folder, 'data')]).catch(() => undefined);
     // What it had mounted is let go of a moment after it ended.
