@@ -11,7 +11,7 @@ import type { TestProvider } from '../support/provider.ts';
 import { scratchImage } from '../support/scratch-image.ts';
 import { bridgedProvider, TestService, until } from '../support/service.ts';
 
-const SHORT = { CLAWCAGE_GRACE_MS: '1500', CLAWCAGE_RECONCILE_MS: '250' };
+const SHORT = { CLAWCAGE_GRACE_MS: '3000', CLAWCAGE_RECONCILE_MS: '250' };
 const docker = new Docker();
 const id = randomBytes(5).toString('hex');
 /** Of the two services, nearly alike; and one that begins with the first, of which no service is here. */
@@ -86,14 +86,15 @@ describe('what is left over on one engine', () => {
     // While the second sleeps, only the first can remove anything.
     second.signal('SIGSTOP');
     const theirs = await idsOf(installs[1]);
-    for (const install of installs) await plant(install);
+    // The first's at last: they are to be told before their grace is over.
+    for (const install of installs.toReversed()) await plant(install);
     let told: LeftoversReply['leftovers'][number] | undefined;
     await until(async () => {
       told = (await leftoversOf(first)).leftovers.find(({ name }) => name === 'cage_ghost');
       return told !== undefined;
     }, 'a leftover to be told');
     expect(told).toMatchObject({ kind: 'container', action: 'remove' });
-    expect(told!.dueInMs).toBeLessThanOrEqual(1500);
+    expect(told!.dueInMs).toBeLessThanOrEqual(3000);
     await until(
       async () => (await idsOf(installs[0])).join() === spares[0] && !(await hasVolume(`${installs[0]}-old`)),
       'the leftovers of the first to be gone',
