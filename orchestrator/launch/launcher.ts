@@ -163,7 +163,9 @@ export class Launcher {
       const freed = this.#freed;
       const claimed = await this.#take(task);
       if (typeof claimed !== 'string') return claimed;
-      if (task.waiting !== claimed) await runs.setWaiting(task, claimed);
+      // Why it went back says more than that its cage is still to go.
+      const known = claimed === 'its last container is not gone yet' && task.waiting !== null;
+      if (task.waiting !== claimed && !known) await runs.setWaiting(task, claimed);
       if (this.#freed === freed) return undefined;
     }
   }
