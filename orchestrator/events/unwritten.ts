@@ -92,6 +92,8 @@ export class Unwritten {
       over: false,
       taken: Promise.withResolvers<void>(),
     }));
+    // Whoever said them knows already that they were taken.
+    for (const { taken } of again) taken.resolve();
     this.#pending.unshift(...again);
   }
 
