@@ -73,7 +73,21 @@ export class OrchestratorsStore {
 
   /** Those that are gone and whose name stands in no row any more; some hundreds at most. */
   async gone(): Promise<string[]> {
-    const rows = await this.#db
+    const rows = await this.#gone().execute();
+    return rows.map(({ id }) => id);
+  }
+
+  /** Forgets those; how many. */
+  async forgetGone(): Promise<number> {
+    const { numDeletedRows } = await this.#db
+      .deleteFrom('orchestrators')
+      .where('id', 'in', this.#gone())
+      .executeTakeFirst();
+    return Number(numDeletedRows);
+  }
+
+  #gone() {
+    return this.#db
       .selectFrom('orchestrators')
       .select('id')
       .where('state', '!=', 'live')
@@ -90,20 +104,7 @@ export class OrchestratorsStore {
           ),
         ),
       )
-      .limit(AT_ONCE)
-      .execute();
-    return rows.map(({ id }) => id);
-  }
-
-  /** Forgets those; how many. */
-  async forgetGone(): Promise<number> {
-    const gone = await this.gone();
-    if (gone.length === 0) return 0;
-    const { numDeletedRows } = await this.#db
-      .deleteFrom('orchestrators')
-      .where('id', 'in', gone)
-      .executeTakeFirst();
-    return Number(numDeletedRows);
+      .limit(AT_ONCE);
   }
 
   #live(id: string) {
