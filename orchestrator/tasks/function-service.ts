@@ -23,11 +23,13 @@ export class FunctionService {
     this.#parts = parts;
   }
 
-  /** Those that wait for their answer, oldest first. `not_found`; `peer_silent` where who has the attempt does not answer. */
+  /** Those that wait for their answer, oldest first; of a task that has ended none. `not_found`; `peer_silent` where who has the attempt does not answer. */
   async calls(organisation: string, id: string): Promise<FunctionCall[]> {
     const task = await this.#task(organisation, id);
     const run = this.#parts.runs.get(id);
     if (run) return run.functions.waiting();
+    // Its row still names who had it last, who may be gone for good.
+    if (isFinal(task.state)) return [];
     const other = this.#otherHolderOf(task);
     if (other === undefined) return [];
     const { peers, vault } = this.#parts;

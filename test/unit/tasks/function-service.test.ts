@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CodedError } from '#errors/coded-error.ts';
+import { FINAL_STATES } from '#task/state.ts';
 import { Vault } from '#vault/vault.ts';
 import type { PeerQuestion } from '../../../orchestrator/peers/messages.ts';
 import { FunctionService } from '../../../orchestrator/tasks/function-service.ts';
@@ -79,6 +80,17 @@ describe("an answer to a caller's function", () => {
     });
     expect(here.asked.every((line) => line.startsWith('b '))).toBe(true);
     expect(`${here.asked.join()}${sealed.join()}`).not.toMatch(/the answer|private/);
+  });
+
+  it('is waited for by no task that has ended, whoever had it last: nobody is asked', async () => {
+    for (const state of FINAL_STATES) {
+      const gone = async () => {
+        throw new CodedError('peer_silent');
+      };
+      const { service, asked } = orchestrator('a', { state, holder: 'b' }, undefined, gone);
+      expect(await service.calls('o', 't'), state).toEqual([]);
+      expect(asked).toEqual([]);
+    }
   });
 
   it('is told that the link is away by one that has the attempt no longer', async () => {
