@@ -1,5 +1,4 @@
-import { mkdirSync, openSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { openSync, writeSync } from 'node:fs';
 
 /**
  * A file that lines are added to, each at once. A disk that is full takes none of them, and that is all: who writes goes on, and how many were lost is told once there is space
@@ -12,10 +11,9 @@ export class LogFile {
   /** A line stands there in part. */
   #isTorn = false;
 
-  /** `lost` makes the line that tells of so many lost ones. */
+  /** Its folder is there (openHome). `lost` makes the line that tells of so many lost ones. */
   constructor(path: string, lost: (lines: number) => string) {
     this.#lost = lost;
-    mkdirSync(dirname(path), { recursive: true });
     this.#file = openSync(path, 'a', 0o600);
   }
 

@@ -28,8 +28,6 @@ export class FunctionService {
     const task = await this.#task(organisation, id);
     const run = this.#parts.runs.get(id);
     if (run) return run.functions.waiting();
-    // Its row still names who had it last, who may be gone for good.
-    if (isFinal(task.state)) return [];
     const other = this.#otherHolderOf(task);
     if (other === undefined) return [];
     const { peers, vault } = this.#parts;
@@ -89,9 +87,10 @@ export class FunctionService {
     });
   }
 
-  /** Undefined also where this process has it by its name, and no run: nobody listens to it yet. */
+  /** Undefined also where this process has it by its name, and no run: nobody listens to it yet. The row of a task that has ended names who had it last. */
   #otherHolderOf({ holder, state }: TaskRow): string | undefined {
-    return holder === null || state === 'queued' || holder === this.#parts.self() ? undefined : holder;
+    const isHeld = holder !== null && state !== 'queued' && !isFinal(state);
+    return isHeld && holder !== this.#parts.self() ? holder : undefined;
   }
 
   async #task(organisation: string, id: string): Promise<TaskRow> {

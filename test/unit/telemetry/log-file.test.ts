@@ -24,6 +24,7 @@ vi.mock('node:fs', async (original) => {
 let home: string;
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), 'clawcage-log-'));
+  mkdirSync(join(home, 'log'));
   fs.spaceBytes = Infinity;
 });
 afterEach(() => rmSync(home, { recursive: true }));
@@ -40,7 +41,6 @@ const SERVICE = `
 describe('a disk that is full', () => {
   it('takes no log, and neither ends the service nor keeps it from ending', async () => {
     // Every write to it fails as one to a full disk does.
-    mkdirSync(join(home, 'log'));
     symlinkSync('/dev/full', join(home, 'log', 'orchestrator.log'));
     const args = ['--input-type=module', '--eval', SERVICE, LOG, home];
     const { stdout } = await promisify(execFile)(process.execPath, args);
