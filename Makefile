@@ -49,6 +49,10 @@ images: ready ## build the images of cage and gate that are missing
 bench: ready ## measure against peers in the same run; writes bench/RESULTS.md (minutes)
 	@ops/with-engine.sh node bench/main.ts
 
+.PHONY: bench-caps
+bench-caps: images ## hold the caps against all that is hard on them, by the provider's books: SEED=… MINUTES=5
+	@ops/with-engine.sh node bench/caps.ts $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+
 .PHONY: chaos
 chaos: images ## crashes under load, the long form: SEED=… MINUTES=60 KILLS=100 (as root; an hour and more)
 	@ops/with-engine.sh node test/chaos/main.ts $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(KILLS),--kills $(KILLS)) $(CHAOS_OPTIONS)

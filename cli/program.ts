@@ -7,6 +7,7 @@ import { addCompletionCommands } from './commands/completion.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addDownCommand } from './commands/down.ts';
 import { addKeysCommands } from './commands/keys.ts';
+import { addLimitsCommands } from './commands/limits.ts';
 import { addLogsCommand } from './commands/logs.ts';
 import { addRestoreCommand } from './commands/restore.ts';
 import { addRunCommand } from './commands/run.ts';
@@ -68,6 +69,7 @@ export function buildProgram(cli: Cli): Command {
   addBatchCommands(program, cli);
   addLogsCommand(program, cli);
   addUsageCommand(program, cli);
+  addLimitsCommands(program, cli);
   addWebhooksCommands(program, cli);
   addCompletionCommands(program, cli);
   return program;

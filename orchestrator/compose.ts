@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Vault } from '#vault/vault.ts';
 import { openBase, type Step } from './compose/open-base.ts';
+import { openLimiter } from './compose/open-limiter.ts';
 import { serve } from './compose/serve.ts';
 import type { Config } from './config.ts';
 import { vaultEventKeys } from './events/event-keys.ts';
@@ -17,7 +18,6 @@ import { Runs } from './launch/runs.ts';
 import { StuckWatch } from './launch/stuck-watch.ts';
 import { WarmSpares } from './launch/warm-spares.ts';
 import { takeLease } from './lease/take-lease.ts';
-import { Limiter } from './limiter/limiter.ts';
 import { CapabilityIssuer } from './link/capabilities.ts';
 import { gateAnswers } from './link/gate-answers.ts';
 import { RedisPeers } from './peers/redis-peers.ts';
@@ -29,7 +29,6 @@ import { HomeLeftovers } from './reconcile/home-leftovers.ts';
 import { Reaper } from './reconcile/reaper.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
 import { TimeLimits } from './reconcile/time-limits.ts';
-import { LIMITER_RUN_ID } from './store/settings-store.ts';
 import { MOST_AT_ONCE } from './room/intake.ts';
 import { MachineRoom } from './room/room.ts';
 import { FileService } from './tasks/file-service.ts';
@@ -86,19 +85,16 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     say: log,
   });
   undo.defer(() => events.close());
-  // After an orderly stop nothing is to be waited out, unless the books that were written then cannot be read.
-  const lastRunId = redis.lostBooks ? 'set aside' : await store.settings.get(LIMITER_RUN_ID);
-  const limiter = new Limiter(redis.connect(), {
-    install: home.install,
-    holdMs: config.limiterHoldMs,
-    ...(typeof lastRunId === 'string' && { lastRunId }),
-    onRunId: (runId) => void store.settings.set(LIMITER_RUN_ID, runId).catch(() => undefined),
-    onError: () => telemetry.limiterFailed(),
-  });
-  undo.defer(async () => {
-    await limiter.close();
-    if (redis.pid !== undefined) await store.settings.set(LIMITER_RUN_ID, null);
-  });
+  const limiter = await openLimiter(
+    {
+      redis,
+      settings: store.settings,
+      install: home.install,
+      holdMs: config.limiterHoldMs,
+      onError: () => telemetry.limiterFailed(),
+    },
+    undo,
+  );
   const queue = new DispatchQueue({ connect: () => redis.connect(), install: home.install, log });
   undo.defer(() => queue.close());
   const capabilities = new CapabilityIssuer({
@@ -137,15 +133,16 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     if (kind === 'left') reconciler.soon();
   });
   const dispatcher = new Dispatcher({ store, queue, log });
+  const onPlace = (tenant: string): void => {
+    launcher.placeFreed();
+    void dispatcher.pokeAll(tenant);
+  };
   const room = new MachineRoom({
     home: home.path,
     engineRoot: () => runtime.dataRoot(),
     engineAnswers: () => runtime.gateAlive(),
     least: config.leastFree,
-    onRoom: () => {
-      launcher.placeFreed();
-      void dispatcher.pokeAll(organisation);
-    },
+    onRoom: () => onPlace(organisation),
   });
   undo.defer(() => room.close());
   void room.findEngine();
@@ -161,10 +158,7 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     pulseMs: config.pulseMs,
     maxCages: config.maxCages,
     room,
-    onPlace: (tenant) => {
-      launcher.placeFreed();
-      void dispatcher.pokeAll(tenant);
-    },
+    onPlace,
     onLinkLost: (tenant, cage, reason) => {
       // Its attempt goes on under another orchestrator, or is ours to take up again.
       if (reason.code === 'link_superseded') runs.letGo(cage);
@@ -177,6 +171,7 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     keeper,
     cages: store.cages,
     claws: store.claws,
+    organisations: store.organisations,
     room,
     perClaw: config.warmSpares,
     log,
@@ -269,6 +264,7 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     runs,
     telemetry,
     limiter,
+    events,
     organisation,
     isLaunching: (task) => launcher.isLaunching(task),
     diagnose: (cage, silentMs) => stuck.diagnose(cage, silentMs),
@@ -340,6 +336,7 @@ export async function compose(config: Config, onStep: (name: string, ms: number)
     lease,
     peers,
     dispatcher,
+    onPlace,
     tasks,
     files,
     bounds,

@@ -1,5 +1,8 @@
 import { formatFunctionDefinitions } from 'gpt-tokenizer/functionCalling';
 import { textOf, type ChatMessage, type Tool } from './chat-request.ts';
+import { audioFacts } from './media/audio-facts.ts';
+import { seenImageTokens, type Detail } from './media/seen-image-tokens.ts';
+import { seenImage } from './model/images-in.ts';
 import type { Prompt } from './prompt.ts';
 import { countTokens } from './tokens.ts';
 
@@ -9,27 +12,30 @@ const AROUND_MESSAGE = 3;
 const ANSWER_OPENING = 3;
 const AROUND_TOOL_CALL = 3;
 const AROUND_TOOLS = 9;
-/** OpenAI's vision guide, 85 + 170 a tile of 512 × 512: a picture of unknown size counts as 1024 × 1024. */
-const IMAGE = { low: 85, high: 85 + 4 * 170 };
+/** A picture behind a URL is not fetched, and what is no picture has no size: both count as one of this many pixels. */
+const UNSEEN = { width: 1024, height: 1024 };
+/** Tokens of a second of sound in a conversation (https://platform.openai.com/docs/guides/audio). */
+const AUDIO_TOKENS_A_SECOND = 10;
 
 /**
  * Tokens of the prompt: messages in ChatML, as gpt-tokenizer's `encodeChat` has them, tools as the TypeScript namespace into which
- * OpenAI renders them, the schema of the answer as its JSON (https://github.com/niieani/gpt-tokenizer, `functionCalling`).
+ * OpenAI renders them, the schema of the answer as its JSON (https://github.com/niieani/gpt-tokenizer, `functionCalling`), pictures by the model, their
+ * size and detail.
  */
-export function promptTokens({ messages, tools, format }: Prompt): number {
-  const ofMessages = messages.reduce((sum, message) => sum + messageTokens(message), ANSWER_OPENING);
+export function promptTokens({ model, messages, tools, format }: Prompt): number {
+  const ofMessages = messages.reduce((sum, message) => sum + messageTokens(message, model), ANSWER_OPENING);
   const ofSchema = format?.type === 'json_schema' ? countTokens(JSON.stringify(format.schema) ?? '') : 0;
   return ofMessages + toolTokens(tools ?? []) + ofSchema;
 }
 
-function messageTokens(message: ChatMessage): number {
+function messageTokens(message: ChatMessage, model: string): number {
   const ofCalls = (message.tool_calls ?? []).map(({ function: { name, arguments: args } }) =>
     toolCallTokens(name, args),
   );
   return [
     AROUND_MESSAGE + countTokens(message.role) + countTokens(textOf(message)),
     message.name == null ? 0 : countTokens(message.name) + 1,
-    imageTokens(message),
+    ...partsOf(message).map((part) => mediaTokens(part, model)),
     ...ofCalls,
   ].reduce((sum, tokens) => sum + tokens);
 }
@@ -43,14 +49,20 @@ export function toolCallOpening(name: string): number {
   return AROUND_TOOL_CALL + countTokens(name);
 }
 
-function imageTokens({ content }: ChatMessage): number {
-  if (!Array.isArray(content)) return 0;
-  return content
-    .filter((part) => part.type === 'image_url')
-    .map((part) =>
-      (part['image_url'] as { detail?: string } | undefined)?.detail === 'low' ? IMAGE.low : IMAGE.high,
-    )
-    .reduce((sum, tokens) => sum + tokens, 0);
+type Part = Exclude<NonNullable<ChatMessage['content']>, string>[number];
+
+const partsOf = ({ content }: ChatMessage): readonly Part[] => (Array.isArray(content) ? content : []);
+
+function mediaTokens(part: Part, model: string): number {
+  if (part.type === 'image_url') {
+    const { url, detail } = (part['image_url'] ?? {}) as { url?: unknown; detail?: Detail };
+    const image = typeof url === 'string' ? seenImage(url) : 'unknown';
+    return seenImageTokens(model, typeof image === 'string' ? UNSEEN : image, detail ?? 'auto');
+  }
+  if (part.type !== 'input_audio') return 0;
+  const { data } = (part['input_audio'] ?? {}) as { data?: unknown };
+  const sound = audioFacts(Buffer.from(String(data), 'base64'));
+  return Math.ceil((sound?.seconds ?? 0) * AUDIO_TOKENS_A_SECOND);
 }
 
 function toolTokens(tools: readonly Tool[]): number {

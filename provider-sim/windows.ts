@@ -48,8 +48,7 @@ class Log {
     this.#forget(nowMs - WINDOW_MS);
     const { requests = Infinity, tokens: mostTokens = Infinity } = limits;
     const count = this.#calls.length - this.#first;
-    if (tokens > mostTokens)
-      throw requestTooLarge(model, mostTokens, tokens, headers(limits, count, this.#tokens));
+    if (tokens > mostTokens) throw requestTooLarge(model, mostTokens, tokens, this.#headers(limits, nowMs));
     if (count + 1 > requests)
       throw rateLimited(
         model,
@@ -59,7 +58,7 @@ class Log {
           limit: requests,
           used: count,
           requested: 1,
-          headers: headers(limits, count, this.#tokens),
+          headers: this.#headers(limits, nowMs),
         },
       );
     if (this.#tokens + tokens > mostTokens)
@@ -71,14 +70,14 @@ class Log {
           limit: mostTokens,
           used: this.#tokens,
           requested: tokens,
-          headers: headers(limits, count, this.#tokens),
+          headers: this.#headers(limits, nowMs),
         },
       );
     const call = { atMs: nowMs, tokens };
     this.#calls.push(call);
     this.#tokens += tokens;
     return {
-      headers: headers(limits, count + 1, this.#tokens),
+      headers: this.#headers(limits, nowMs),
       settle: (used) => {
         // What has left the window is no longer in the sum.
         if (this.#calls.includes(call, this.#first)) this.#tokens += used - call.tokens;
@@ -104,16 +103,28 @@ class Log {
     }
     return WINDOW_MS / 1000;
   }
+
+  /** What is told with an answer: the resets say when the last of what counts now will have left. */
+  #headers(limits: Limits, nowMs: number): Record<string, string> {
+    const calls = this.#calls.slice(this.#first);
+    const most = { requests: limits.requests ?? GENEROUS.requests, tokens: limits.tokens ?? GENEROUS.tokens };
+    const leftIn = (call: Counted | undefined): string => duration(call ? call.atMs + WINDOW_MS - nowMs : 0);
+    return {
+      'x-ratelimit-limit-requests': String(most.requests),
+      'x-ratelimit-limit-tokens': String(most.tokens),
+      'x-ratelimit-remaining-requests': String(Math.max(0, most.requests - calls.length)),
+      'x-ratelimit-remaining-tokens': String(Math.max(0, most.tokens - this.#tokens)),
+      'x-ratelimit-reset-requests': leftIn(calls.at(-1)),
+      'x-ratelimit-reset-tokens': leftIn(calls.findLast(({ tokens }) => tokens > 0)),
+    };
+  }
 }
 
-function headers(limits: Limits, requests: number, tokens: number): Record<string, string> {
-  const most = { requests: limits.requests ?? GENEROUS.requests, tokens: limits.tokens ?? GENEROUS.tokens };
-  return {
-    'x-ratelimit-limit-requests': String(most.requests),
-    'x-ratelimit-limit-tokens': String(most.tokens),
-    'x-ratelimit-remaining-requests': String(Math.max(0, most.requests - requests)),
-    'x-ratelimit-remaining-tokens': String(Math.max(0, most.tokens - tokens)),
-    'x-ratelimit-reset-requests': requests === 0 ? '0s' : '1m0s',
-    'x-ratelimit-reset-tokens': tokens === 0 ? '0s' : '1m0s',
-  };
+/** As OpenAI writes it: `1m0s`, `59.512s`, `20ms`, `0s`. */
+function duration(ms: number): string {
+  const whole = Math.max(0, Math.ceil(ms));
+  if (whole === 0) return '0s';
+  if (whole < 1000) return `${whole}ms`;
+  const minutes = Math.floor(whole / 60_000);
+  return `${minutes === 0 ? '' : `${minutes}m`}${(whole - minutes * 60_000) / 1000}s`;
 }

@@ -1,14 +1,15 @@
 import * as z from 'zod/mini';
 import { gateAddress } from '#protocol/bootstrap.ts';
-import { providerTarget, sealed, usageCounts } from '#protocol/link-messages.ts';
+import {
+  errorBody,
+  permitDecision,
+  providerTarget,
+  sealed,
+  unboundedCalls,
+  usageCounts,
+} from '#protocol/link-messages.ts';
 
 /** What warden and meter say to each other over their socket pair (see channel.ts). Durations in milliseconds. */
-
-const errorBody = z.strictObject({
-  code: z.string(),
-  message: z.string(),
-  details: z.optional(z.record(z.string(), z.unknown())),
-});
 
 const keyUse = {
   provider: providerTarget,
@@ -27,6 +28,8 @@ export const meterTask = z.strictObject({
   permitWaitMs: z.number(),
   requestsPerMinute: z.optional(z.number()),
   tokensPerMinute: z.optional(z.number()),
+  /** What calls may do although their cost cannot be bounded, and what each of them reserves. */
+  unbounded: z.optional(unboundedCalls),
   ...keyUse,
 });
 export type MeterTask = z.infer<typeof meterTask>;
@@ -40,11 +43,7 @@ export const meterVerification = z.strictObject({
 });
 export type MeterVerification = z.infer<typeof meterVerification>;
 
-const permitDecision = z.union([
-  z.strictObject({ granted: z.literal(true), sendWithinMs: z.number() }),
-  z.strictObject({ granted: z.literal(false), error: errorBody, retryAfterMs: z.optional(z.number()) }),
-]);
-export type PermitDecision = z.infer<typeof permitDecision>;
+export type { PermitDecision } from '#protocol/link-messages.ts';
 
 export const toMeter = z.discriminatedUnion('type', [
   meterTask,
@@ -70,9 +69,17 @@ export const fromMeter = z.discriminatedUnion('type', [
     model: z.string(),
     operation: z.string(),
     waitMs: z.number(),
+    canTighten: z.optional(z.literal(true)),
+    extend: z.optional(z.literal(true)),
   }),
   z.strictObject({ type: z.literal('permit_abandoned'), callId: z.string() }),
-  z.strictObject({ type: z.literal('sent'), callId: z.string(), agoMs: z.number() }),
+  /** The last moment at which bytes of it may have gone out, by the cage's clock: see `sent.ts`. */
+  z.strictObject({
+    type: z.literal('sent'),
+    callId: z.string(),
+    agoMs: z.number(),
+    atMs: z.number(),
+  }),
   z.strictObject({
     type: z.literal('settle'),
     callId: z.string(),
@@ -82,6 +89,7 @@ export const fromMeter = z.discriminatedUnion('type', [
     charge: z.enum(['reported', 'full', 'request', 'none']),
     status: z.optional(z.number()),
     durationMs: z.number(),
+    providerResetMs: z.optional(z.number()),
   }),
   z.strictObject({
     type: z.literal('verified'),

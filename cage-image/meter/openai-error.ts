@@ -27,14 +27,14 @@ export function answerOwnError(
     'content-type': 'application/json',
     [OWN_ERROR_HEADER]: coded.code,
     'x-should-retry': String(coded.verdict !== 'final'),
-    ...retryAfter(options.retryAfterMs),
     ...options.headers,
+    ...retryAfter(options.retryAfterMs),
   });
   response.end(JSON.stringify(openAiForm(coded)));
 }
 
 function openAiForm(error: CodedError): object {
-  const hints = ['instead', 'reason']
+  const hints = ['instead', 'reason', 'remedy']
     .map((name) => error.details?.[name])
     .filter((hint) => typeof hint === 'string');
   return {

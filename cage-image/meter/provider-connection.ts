@@ -12,6 +12,7 @@ import { CodedError } from '#errors/coded-error.ts';
 import type { GateAddress } from '#protocol/bootstrap.ts';
 import type { ProviderTarget } from '#protocol/link-messages.ts';
 import { openTunnel } from '../tunnel/tunnel.ts';
+import { DroppedBeforeSending, Sending, type Departure } from './departure.ts';
 
 /** The key's variable in the meter's own environment: the one place where a key is a string. */
 export const KEY_VARIABLE = 'OPENAI_API_KEY';
@@ -19,8 +20,8 @@ export const KEY_VARIABLE = 'OPENAI_API_KEY';
 const IDLE_CONNECTION_MS = 30_000;
 const TLS_HANDSHAKE_MS = 15_000;
 
-/** A call to the provider whose bytes have not gone out before `send`. */
-export interface ProviderCall {
+/** A call to the provider; nothing of it goes out before its connection stands and it may go. */
+export interface ProviderCall extends Departure {
   readonly method: 'GET' | 'POST' | 'DELETE';
   /** What follows the base URL. */
   readonly path: string;
@@ -29,14 +30,6 @@ export interface ProviderCall {
   /** Of the body; JSON where absent. */
   readonly contentType?: string | undefined;
   readonly signal: AbortSignal;
-  /** Asked when the connection stands, just before the first byte goes out; false drops the call. */
-  readonly mayGo: () => boolean;
-  readonly onSent: () => void;
-}
-
-/** The connection stood too late for the permit: nothing went out. */
-export class DroppedBeforeSending extends Error {
-  override readonly name = 'DroppedBeforeSending';
 }
 
 /**
@@ -56,23 +49,21 @@ export class ProviderConnection {
 
   /**
    * The provider's answer with its body still to be read. Throws `DroppedBeforeSending`, a gate's or `provider_unreachable` CodedError where
-   * nothing was sent, and any other error where bytes may have gone out (`onSent` was called then).
+   * nothing was sent, and any other error where bytes may have gone out (`onBegun` was called then).
    */
   async call(call: ProviderCall): Promise<IncomingMessage> {
     const request = this.#request(call);
-    let sent = false;
+    const sending = new Sending(request, call);
     return new Promise<IncomingMessage>((resolve, reject) => {
-      request.once('response', resolve);
-      request.once('error', (error) => reject(sent ? error : beforeSending(error)));
-      request.once('socket', () => {
-        if (!call.mayGo()) {
-          request.destroy(new DroppedBeforeSending());
-          return;
-        }
-        sent = true;
-        call.onSent();
-        request.end(call.body);
+      request.once('response', (answer) => {
+        sending.over();
+        resolve(answer);
       });
+      request.once('error', (error) => {
+        sending.over();
+        reject(sending.isBegun ? error : beforeSending(error));
+      });
+      request.once('socket', () => sending.start(call.body));
     });
   }
 

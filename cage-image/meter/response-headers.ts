@@ -21,13 +21,17 @@ const STAYS_BEHIND = new Set([
   OWN_ERROR_HEADER,
 ]);
 
-/** The provider's headers as the agent sees them, any echo of the key taken out. */
+/** Ours and the provider's limits are two things: these are told under a name of their own. */
+const PROVIDER_LIMITS = /^x-ratelimit-/;
+const agentName = (name: string): string => name.replace(PROVIDER_LIMITS, 'x-provider-ratelimit-');
+
+/** The provider's headers as the agent sees them, any echo of the key taken out; its `x-ratelimit-*` as `x-provider-ratelimit-*`. */
 export function responseHeaders(headers: IncomingHttpHeaders, redactor: KeyRedactor): OutgoingHttpHeaders {
   const named = new Set((headers.connection ?? '').toLowerCase().split(/\s*,\s*/));
   const passing = Object.entries(headers).filter(([name]) => !STAYS_BEHIND.has(name) && !named.has(name));
   return Object.fromEntries(
     passing.map(([name, value]) => [
-      name,
+      agentName(name),
       Array.isArray(value) ? value.map((v) => redactor.text(v)) : redactor.text(value ?? ''),
     ]),
   );

@@ -1,30 +1,33 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CodedError } from '#errors/coded-error.ts';
 import { allowedCall } from './allow-list.ts';
-import { chargeOf, type Outcome } from './charge.ts';
+import { Calls } from './calls.ts';
+import { countedFirst } from './count-first.ts';
 import { AgentExchange, passAnswer } from './exchange.ts';
 import type { FromMeter, MeterTask, PermitDecision } from './messages.ts';
 import { answerOwnError } from './openai-error.ts';
 import { OwnFiles } from './own-files.ts';
-import { PermitDesk, PermitRefused, type Permit } from './permit-desk.ts';
+import { PermitDesk, PermitRefused } from './permit-desk.ts';
 import { prepareCall } from './prepare.ts';
 import type { OwnAnswer, PreparedCall } from './prepared-call.ts';
-import { DroppedBeforeSending, ProviderConnection } from './provider-connection.ts';
+import { ProviderConnection } from './provider-connection.ts';
+import { RateLimits } from './rate-limits.ts';
 import { readBody } from './request-body.ts';
-
-/** How long an answer that the agent no longer reads is read on for its usage. */
-const READ_ON_MS = 60_000;
 
 /** More calls at once than any agent needs; each may hold a body of 20 MiB. */
 const MAX_ONGOING = 64;
 
-/** One task's use of the key: every call goes permit, send, pass, settle; each permit is settled exactly once. */
+/** Where it is not known when a call would fit. */
+const DEFAULT_RETRY_MS = 5_000;
+
+/** One task's use of the key: what the agent asks is understood, made (see calls.ts), passed on. */
 export class MeterSession {
   readonly #task: MeterTask;
   readonly #key: Buffer;
-  readonly #send: (message: FromMeter) => void;
   readonly #desk: PermitDesk;
+  readonly #limits: RateLimits;
   readonly #connection: ProviderConnection;
+  readonly #calls: Calls;
   readonly #files = new OwnFiles();
   readonly #ongoing = new Set<Promise<void>>();
   readonly #cutOff = new AbortController();
@@ -33,9 +36,15 @@ export class MeterSession {
   constructor(task: MeterTask, key: Buffer, send: (message: FromMeter) => void) {
     this.#task = task;
     this.#key = key;
-    this.#send = send;
-    this.#desk = new PermitDesk(send, task.permitWaitMs);
+    this.#limits = new RateLimits(task);
+    this.#desk = new PermitDesk(send, task.permitWaitMs, this.#limits);
     this.#connection = new ProviderConnection(task.provider, task.gate);
+    this.#calls = new Calls({
+      send,
+      desk: this.#desk,
+      connection: this.#connection,
+      cutOff: this.#cutOff.signal,
+    });
   }
 
   permitDecided(callId: string, decision: PermitDecision): void {
@@ -67,15 +76,14 @@ export class MeterSession {
         1_000,
       );
     }
-    const exchange = new AgentExchange(response);
-    const call = await this.#prepare(request);
-    if ('ownAnswer' in call) return answerOwn(response, call);
-    const gone = AbortSignal.any([exchange.gone, this.#cutOff.signal]);
-    let done = false;
-    while (!done) {
-      const permit = await this.#desk.ask(call, gone);
-      done = await this.#perform(call, permit, exchange);
-    }
+    const exchange = new AgentExchange(response, this.#cutOff.signal);
+    const prepared = await this.#prepare(request);
+    if ('ownAnswer' in prepared) return this.#answerOwn(response, prepared);
+    const call = await countedFirst(prepared, this.#calls, exchange.gone);
+    const { whole } = await this.#calls.make(call, exchange.gone, (answer) =>
+      passAnswer(answer, exchange, call, this.#key, this.#limits.headers()),
+    );
+    endResponse(response, whole);
   }
 
   async #prepare(request: IncomingMessage): Promise<PreparedCall | OwnAnswer> {
@@ -85,97 +93,20 @@ export class MeterSession {
     return prepareCall(allowed, { body, contentType, accept }, this.#task, this.#files);
   }
 
-  /** False where the permit ran out before the connection stood: then nothing was sent and another is needed. */
-  async #perform(call: PreparedCall, permit: Permit, exchange: AgentExchange): Promise<boolean> {
-    let sentAt: number | undefined;
-    const readOn = this.#limitReadingOn(exchange, () => sentAt !== undefined);
-    try {
-      const answer = await this.#connection.call({
-        ...call,
-        signal: readOn.signal,
-        mayGo: () => !exchange.gone.aborted && performance.now() < permit.sendBefore,
-        onSent: () => {
-          sentAt = performance.now();
-          this.#send({ type: 'sent', callId: permit.callId, agoMs: 0 });
-        },
-      });
-      const passed = await passAnswer(answer, exchange, call, this.#key);
-      this.#settle(call, permit, sentAt, { status: answer.statusCode, usage: passed.usage });
-      endResponse(exchange.response, passed.whole);
-      return true;
-    } catch (error) {
-      if (sentAt === undefined) return this.#notSent(call, permit, exchange, error);
-      this.#settle(call, permit, sentAt, {});
-      throw new CodedError('provider_unreachable', { reason: 'The connection broke before an answer came.' });
-    } finally {
-      readOn.stop();
-    }
+  #answerOwn(response: ServerResponse, { ownAnswer }: OwnAnswer): void {
+    response.writeHead(200, { 'content-type': 'application/json', ...this.#limits.headers() });
+    response.end(JSON.stringify(ownAnswer));
   }
 
-  #notSent(call: PreparedCall, permit: Permit, exchange: AgentExchange, error: unknown): boolean {
-    this.#desk.giveBack(permit.callId, call);
-    if (error instanceof DroppedBeforeSending && !exchange.gone.aborted) return false;
-    throw error;
+  #answerError(response: ServerResponse, thrown: unknown): void {
+    const isRefused = thrown instanceof PermitRefused;
+    const error = isRefused ? thrown.reason : thrown;
+    const isLimit = error instanceof CodedError && error.status === 429;
+    const retryAfterMs = isRefused
+      ? (thrown.retryAfterMs ?? (isLimit ? DEFAULT_RETRY_MS : undefined))
+      : undefined;
+    answerOwnError(response, error, { retryAfterMs, headers: this.#limits.headers() });
   }
-
-  #settle(
-    { operation, model, tokens }: PreparedCall,
-    permit: Permit,
-    sentAt: number | undefined,
-    outcome: Omit<Outcome, 'tokens'>,
-  ): void {
-    this.#send({
-      type: 'settle',
-      callId: permit.callId,
-      model,
-      operation,
-      ...chargeOf({ ...outcome, tokens }),
-      ...(outcome.status !== undefined && { status: outcome.status }),
-      durationMs: Math.round(performance.now() - (sentAt ?? performance.now())),
-    });
-  }
-
-  /** A signal that cuts the call off at the end of the task, or some time after the agent has gone away. */
-  #limitReadingOn(exchange: AgentExchange, sent: () => boolean): { signal: AbortSignal; stop: () => void } {
-    const limit = new AbortController();
-    let timer: NodeJS.Timeout | undefined;
-    const onGone = (): void => {
-      if (!sent()) limit.abort(exchange.gone.reason);
-      else timer = setTimeout(() => limit.abort(exchange.gone.reason), READ_ON_MS);
-    };
-    exchange.gone.addEventListener('abort', onGone, { once: true });
-    const stop = (): void => {
-      exchange.gone.removeEventListener('abort', onGone);
-      clearTimeout(timer);
-    };
-    return { signal: AbortSignal.any([limit.signal, this.#cutOff.signal]), stop };
-  }
-
-  #answerError(response: ServerResponse, error: unknown): void {
-    if (error instanceof PermitRefused) {
-      answerOwnError(response, error.reason, {
-        retryAfterMs: error.retryAfterMs,
-        headers: this.#limitHeaders(error.reason),
-      });
-    } else {
-      answerOwnError(response, error);
-    }
-  }
-
-  /** In the form of https://platform.openai.com/docs/guides/rate-limits; what remains is not told, since it is shared and known only to the limiter. */
-  #limitHeaders(reason: CodedError): Record<string, string> {
-    const { requestsPerMinute, tokensPerMinute } = this.#task;
-    if (reason.status !== 429) return {};
-    return {
-      ...(requestsPerMinute !== undefined && { 'x-ratelimit-limit-requests': String(requestsPerMinute) }),
-      ...(tokensPerMinute !== undefined && { 'x-ratelimit-limit-tokens': String(tokensPerMinute) }),
-    };
-  }
-}
-
-function answerOwn(response: ServerResponse, { ownAnswer }: OwnAnswer): void {
-  response.writeHead(200, { 'content-type': 'application/json' });
-  response.end(JSON.stringify(ownAnswer));
 }
 
 /** An answer that broke off breaks off for the agent too: it must not look complete. */

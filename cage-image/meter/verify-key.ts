@@ -29,6 +29,9 @@ export async function verifyKey(
       path: '/models',
       signal,
       mayGo: () => true,
+      sendBefore: Infinity,
+      moreTime: async () => undefined,
+      onBegun: () => undefined,
       onSent: () => undefined,
     });
     return verdict(answer.statusCode ?? 0, redactor.text(await readText(answer)));

@@ -193,7 +193,7 @@ export class Attempt {
 
   async #openKey(): Promise<void> {
     const { start, meter, gate } = this.#parts;
-    const { requestsPerMinute, tokensPerMinute, permitWaitMs } = start.caps;
+    const { requestsPerMinute, tokensPerMinute, permitWaitMs, unbounded } = start.caps;
     const { claw } = start;
     meter.process.tell({
       type: 'open',
@@ -204,6 +204,7 @@ export class Attempt {
       permitWaitMs,
       ...(requestsPerMinute !== undefined && { requestsPerMinute }),
       ...(tokensPerMinute !== undefined && { tokensPerMinute }),
+      ...(unbounded !== undefined && { unbounded }),
       provider: start.provider,
       sealedKey: start.sealedKey,
       gate,

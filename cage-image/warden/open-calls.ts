@@ -10,6 +10,8 @@ interface OpenCall {
   readonly connection: number;
   readonly askedAt: number;
   decided: boolean;
+  /** It had a permit once, and may be on its way: a refusal of more time does not end it. */
+  permitted: boolean;
 }
 
 /** A permit without any time left: the meter gives it back, wherever it was granted, and asks again under a new id. */
@@ -30,12 +32,14 @@ export class OpenCalls {
   /** The meter's message as the controller gets it. `connection` counts the controllers that the link has had. */
   toController(message: CallMessage, connection: number): FromCage {
     if (message.type === 'permit_request') {
+      const before = this.#open.get(message.callId);
       this.#open.set(message.callId, {
         model: message.model,
         operation: message.operation,
         connection,
-        askedAt: performance.now(),
+        askedAt: before?.askedAt ?? performance.now(),
         decided: false,
+        permitted: before?.permitted ?? false,
       });
       return { ...message, ...this.#task };
     }
@@ -50,7 +54,12 @@ export class OpenCalls {
    */
   toMeter(permit: Permit, connection: number): { callId: string; decision: PermitDecision } {
     const call = this.#open.get(permit.callId);
-    if (call !== undefined) call.decided = true;
+    if (call !== undefined) {
+      call.decided = true;
+      call.permitted ||= permit.decision.granted;
+      // It is not made under this name any more.
+      if (!call.permitted) this.#open.delete(permit.callId);
+    }
     const stale = call !== undefined && call.connection !== connection;
     return { callId: permit.callId, decision: permit.decision.granted && stale ? EXPIRED : permit.decision };
   }

@@ -3,6 +3,7 @@ import type { Bootstrap } from '#protocol/bootstrap.ts';
 import type { CageHello } from '#protocol/link-cage.ts';
 import type { FromCage, Proof, StartMessage, ToCage } from '#protocol/link-messages.ts';
 import { LINK_PULSE, linkPulse } from '#protocol/link-tls.ts';
+import { cageClock } from '../cage-clock.ts';
 import type { FromMeter } from '../meter/messages.ts';
 import type { CagePaths } from '../paths.ts';
 import { Attempt, failure, requireProof } from './attempt.ts';
@@ -207,7 +208,7 @@ export class Warden {
   /** A cage that waits for work answers when its meter has answered: it is asked whether it can take a key. */
   async #pong(id: number): Promise<void> {
     if (this.#job === undefined && !this.#meterDone) await this.#meter.process.answers();
-    this.#tell({ type: 'pong', id });
+    this.#tell({ type: 'pong', id, clockMs: cageClock() });
   }
 
   /** What is not the task's own: a link that is closed, or full beyond its reserve, has nobody to hear it. */

@@ -1,6 +1,7 @@
 import { parse } from 'yaml';
 import type { ClawForm } from '#claw/document.ts';
 import { failure } from '../failure.ts';
+import { capGiven, type CapOption } from '../terminal/cap-option.ts';
 import { checkDocument, type Checked } from './check.ts';
 import { findSecrets, SECRET_REMEDY } from './secret-scan.ts';
 
@@ -9,8 +10,8 @@ export interface ClawOptions {
   readonly model?: string;
   readonly key?: string;
   readonly instructions?: string;
-  readonly rpm?: number;
-  readonly tpm?: number;
+  readonly rpm?: CapOption;
+  readonly tpm?: CapOption;
   readonly command?: string;
   readonly image?: string;
   readonly concurrency?: number;
@@ -51,8 +52,8 @@ function* fromFlags(options: ClawOptions, form: Record<string, unknown>): Genera
   if (model !== undefined) yield ['model', model];
   if (key !== undefined) yield ['key', key];
   if (instructions !== undefined) yield ['instructions', instructions];
-  if (rpm !== undefined) yield ['requestsPerMinute', rpm];
-  if (tpm !== undefined) yield ['tokensPerMinute', tpm];
+  if (rpm !== undefined) yield ['requestsPerMinute', capGiven(rpm)];
+  if (tpm !== undefined) yield ['tokensPerMinute', capGiven(tpm)];
   if (image !== undefined) yield ['agent.image', image];
   if (concurrency !== undefined) yield ['concurrency', concurrency];
   if (egress !== undefined) yield ['egress', [...egress]];

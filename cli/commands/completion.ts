@@ -36,7 +36,10 @@ async function candidates(program: Command, cli: Cli, words: readonly string[]):
   const found = complete(program, words);
   if (found.kind === 'files') return void cli.terminal.stdout.write(':files\n');
   const typed = words.at(-1) ?? '';
-  const list = found.kind === 'words' ? found.candidates : await namesOf(cli, found.of, typed);
+  const list =
+    found.kind === 'words'
+      ? found.candidates
+      : [...(found.also ?? []), ...(await namesOf(cli, found.of, typed))];
   for (const { word, about } of list)
     if (word.startsWith(typed)) cli.terminal.stdout.write(`${word}\t${about.replace(/[\p{Cc}]+/gu, ' ')}\n`);
 }

@@ -4,6 +4,7 @@ import { keyModelsReply, keyView, type KeyView } from '#protocol/api.ts';
 import { clientOf, say, writeJson, type Cli } from '../cli.ts';
 import { failure } from '../failure.ts';
 import { withSecret } from '../secret-body.ts';
+import { cap, capGiven, type CapOption } from '../terminal/cap-option.ts';
 import { readSecret } from '../terminal/secret-input.ts';
 import { Spinner } from '../terminal/spinner.ts';
 import { writeTable } from '../terminal/table.ts';
@@ -14,6 +15,8 @@ interface AddOptions {
   readonly baseUrl?: string;
   readonly ca?: string;
   readonly verify: boolean;
+  readonly rpm?: CapOption;
+  readonly tpm?: CapOption;
   readonly json?: boolean;
 }
 
@@ -31,10 +34,12 @@ export function addKeysCommands(program: Command, cli: Cli): void {
     .option('--base-url <url>', 'an OpenAI-compatible endpoint', undefined)
     .option('--ca <file>', 'PEM file of the private CA of that endpoint')
     .option('--no-verify', 'do not try the key with the provider first')
+    .option('--rpm <n>', 'requests in any 60 s at most, all its Claws together', cap())
+    .option('--tpm <n>', 'tokens in any 60 s at most, all its Claws together', cap())
     .option('--json', "print the key's record as JSON")
     .addHelpText(
       'after',
-      '\nExamples:\n  clawcage keys add work --provider openai < key.txt\n  clawcage keys add lab --provider openai --base-url https://llm.example.org/v1 --ca ca.pem\n',
+      '\nExamples:\n  clawcage keys add work --provider openai --tpm 200000 < key.txt\n  clawcage keys add lab --provider openai --base-url https://llm.example.org/v1 --ca ca.pem\n',
     )
     .action((name: string, options: AddOptions) => add(cli, name, options));
 
@@ -87,7 +92,7 @@ async function models(cli: Cli, name: string, json: boolean): Promise<void> {
 async function add(
   cli: Cli,
   name: string,
-  { provider, baseUrl, ca, verify, json }: AddOptions,
+  { provider, baseUrl, ca, verify, rpm, tpm, json }: AddOptions,
 ): Promise<void> {
   const pem = ca === undefined ? undefined : await readCa(ca);
   const fields = {
@@ -96,6 +101,8 @@ async function add(
     verify,
     ...(baseUrl !== undefined && { baseUrl }),
     ...(pem !== undefined && { ca: pem }),
+    ...(rpm !== undefined && { requestsPerMinute: capGiven(rpm) }),
+    ...(tpm !== undefined && { tokensPerMinute: capGiven(tpm) }),
   };
   const key = await sendSecret(cli, { path: '/api/v1/keys', fields, prompt: `Secret of key ${name}` });
   if (json) return writeJson(cli, key);

@@ -11,7 +11,7 @@ export type Names = 'claws' | 'keys' | 'tasks' | 'batches';
 
 export type Completion =
   | { readonly kind: 'words'; readonly candidates: readonly Candidate[] }
-  | { readonly kind: 'names'; readonly of: Names }
+  | { readonly kind: 'names'; readonly of: Names; readonly also?: readonly Candidate[] }
   | { readonly kind: 'files' };
 
 const FILES = /^<(file|folder|path)>/;
@@ -33,10 +33,25 @@ export function complete(program: Command, words: readonly string[]): Completion
     }
   }
   if (waiting) return valueOf(waiting);
-  if (typed.startsWith('-')) return { kind: 'words', candidates: optionsOf(command, typed) };
-  if (command.commands.length > 0) return { kind: 'words', candidates: subcommands(command, typed) };
+  if (typed.startsWith('-'))
+    return { kind: 'words', candidates: optionsOf(defaultOf(command) ?? command, typed) };
+  if (command.commands.length > 0) return below(command, typed, position);
   const args = command.registeredArguments;
   return argumentOf(command, args[position] ?? (args.at(-1)?.variadic ? args.at(-1) : undefined));
+}
+
+/** A group's commands; where one of them stands for the group, what it takes as well. */
+function below(group: Command, typed: string, position: number): Completion {
+  const usual = defaultOf(group);
+  const after = usual ? argumentOf(usual, usual.registeredArguments[position]) : nothing;
+  const candidates = usual && position > 0 ? [] : subcommands(group, typed);
+  return after.kind === 'names' ? { ...after, also: candidates } : { kind: 'words', candidates };
+}
+
+/** The command of a group that is meant where none is named. */
+function defaultOf(group: Command): Command | undefined {
+  const { _defaultCommandName: name } = group as unknown as { readonly _defaultCommandName?: string | null };
+  return name == null ? undefined : group.commands.find((one) => one.name() === name);
 }
 
 function subcommands(command: Command, typed: string): Candidate[] {

@@ -8,6 +8,7 @@ export interface Input extends NodeJS.ReadableStream {
 export interface Output {
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
   write(text: string): unknown;
 }
 
@@ -19,6 +20,8 @@ export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Calls `listener` at Ctrl-C, SIGTERM and SIGHUP, instead of ending the process, until it is disposed. */
   onInterrupt(listener: () => void): Disposable;
+  /** Calls `listener` when the terminal has another size, until it is disposed. */
+  onResize(listener: () => void): Disposable;
 }
 
 export type Colours = ReturnType<typeof pc.createColors>;
@@ -49,6 +52,10 @@ export function processTerminal(): Terminal {
           for (const signal of signals) process.off(signal, listener);
         },
       };
+    },
+    onResize(listener) {
+      process.stdout.on('resize', listener);
+      return { [Symbol.dispose]: () => void process.stdout.off('resize', listener) };
     },
   };
 }

@@ -2,7 +2,9 @@ import type { ClawView, UsageReply } from '#protocol/api.ts';
 
 /** 0.31 s, 12.4 s, 3 min 05 s */
 export function seconds(ms: number): string {
-  if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
+  // By what is shown: a figure that rounds up to the next form is told in that.
+  if (ms < 9_995) return `${(ms / 1000).toFixed(2)} s`;
+  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
   const whole = Math.round(ms / 1000);
   return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`;
 }

@@ -18,6 +18,7 @@ import type { Runs } from '../launch/runs.ts';
 import type { WarmSpares } from '../launch/warm-spares.ts';
 import type { Lease } from '../lease/lease.ts';
 import type { Limiter } from '../limiter/limiter.ts';
+import { LimitsService } from '../limits/limits-service.ts';
 import type { CapabilityIssuer } from '../link/capabilities.ts';
 import type { RedisPeers } from '../peers/redis-peers.ts';
 import type { DispatchQueue } from '../queue/dispatch-queue.ts';
@@ -25,7 +26,7 @@ import type { Reaper } from '../reconcile/reaper.ts';
 import { roomProbes } from '../room/probes.ts';
 import type { MachineRoom } from '../room/room.ts';
 import { readGauges } from '../status/read-gauges.ts';
-import { Readiness } from '../status/readiness.ts';
+import { limiterProbe, Readiness } from '../status/readiness.ts';
 import { StatusService } from '../status/status-service.ts';
 import type { CageRow } from '../store/cages-store.ts';
 import type { FileService } from '../tasks/file-service.ts';
@@ -56,6 +57,8 @@ interface Parts extends Pick<Base, 'home' | 'log' | 'store' | 'runtime'> {
   readonly lease: Lease;
   readonly peers: RedisPeers;
   readonly dispatcher: Dispatcher;
+  /** An organisation has another place for a cage, it may be: who waits for one looks again. */
+  readonly onPlace: (organisation: string) => void;
   readonly tasks: TaskService;
   readonly files: FileService;
   readonly bounds: QueueBounds;
@@ -86,6 +89,7 @@ export async function serve(parts: Parts): Promise<{ app: FastifyInstance; readi
     lease,
     peers,
     dispatcher,
+    onPlace,
     tasks,
     files,
     bounds,
@@ -115,6 +119,7 @@ export async function serve(parts: Parts): Promise<{ app: FastifyInstance; readi
   const readiness = new Readiness({
     store: (signal) => store.ping(signal),
     redis: () => limiter.ping(),
+    limiter: limiterProbe(limiter),
     queue: () => queue.ping(),
     engine: async (signal) => void (await runtime.list(signal)),
     gate: async (signal) => {
@@ -175,6 +180,14 @@ export async function serve(parts: Parts): Promise<{ app: FastifyInstance; readi
     webhooks,
     usage: status,
     usageReports: new UsageService(store),
+    limits: new LimitsService({
+      store,
+      limiter,
+      onMaxCages: (tenant) => {
+        onPlace(tenant);
+        spares.endAboveLater(tenant);
+      },
+    }),
     status,
     events,
     watching: tasks,

@@ -60,16 +60,17 @@ export class Audience {
 
   /** An event that was just added to what is kept. */
   tell(id: number, said: Said): void {
-    for (const one of this.#subscribers) if (one.isLive) this.#tell(one, id, said);
+    for (const one of this.#subscribers) {
+      if (!one.isLive) continue;
+      // It saw another under that id, where that was never written.
+      if (one.position >= id) this.#goOn(one, id);
+      this.#tell(one, id, said);
+    }
   }
 
-  /** What came behind `id` was taken back: it comes again under other ids. */
-  takeBack(id: number): void {
-    for (const one of this.#subscribers) {
-      if (one.position <= id) continue;
-      one.position = id;
-      one.listener({ type: 'gap', task: this.#task, from: id + 1 });
-    }
+  /** What was told behind `seen` is taken back: whoever was told that goes on at `next`. */
+  goOn(seen: number, next: number): void {
+    for (const one of this.#subscribers) if (one.isLive && one.position > seen) this.#goOn(one, next);
   }
 
   /** The row's word where no event tells of the end: to all, or to those who came with it. */
@@ -99,8 +100,14 @@ export class Audience {
     one.listener({ type: 'gap', task: this.#task, from });
   }
 
+  #goOn(one: Subscriber, next: number): void {
+    one.position = next - 1;
+    one.listener({ type: 'gap', task: this.#task, from: next });
+  }
+
   #tell(one: Subscriber, id: number, { at, event }: Said): void {
     if (id <= one.position) return;
+    if (event.kind === 'missing') return this.#goOn(one, id + 1);
     if (one.position > 0 && id > one.position + 1) one.listener({ type: 'gap', task: this.#task, from: id });
     if (!this.#subscribers.has(one)) return;
     one.position = id;

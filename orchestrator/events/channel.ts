@@ -4,7 +4,7 @@ import type { Log } from '../log.ts';
 import { Audience, type Listener } from './audience.ts';
 import type { EventKeys } from './event-keys.ts';
 import { SealedRing } from './sealed-ring.ts';
-import type { Said } from './sealing.ts';
+import { MISSING, type Missing, type Said } from './sealing.ts';
 import type { Kept, SealedEntry, StreamLog, TaskRef } from './stream-log.ts';
 import { Unwritten, type By } from './unwritten.ts';
 
@@ -38,6 +38,8 @@ export class Channel {
   #nowUs: number | undefined;
   /** The stream may hold more than is known here. */
   #isStale: boolean;
+  /** It may hold other entries than those that are known here: Redis lost some, and another wrote. */
+  #isDoubted = false;
   #rungId = 0;
   #hears = false;
   #isAway = false;
@@ -55,14 +57,21 @@ export class Channel {
     this.#isStale = !this.#isAlone;
     this.#ring = new SealedRing(of.task, parts.limitBytes);
     this.#audience = new Audience(of.task, this.#ring);
-    this.#unwritten = new Unwritten({ ring: this.#ring, audience: this.#audience, base: parts.base });
+    this.#unwritten = new Unwritten({
+      ring: this.#ring,
+      audience: this.#audience,
+      base: parts.base,
+      nowUs: () => this.#nowUs ?? 0,
+    });
   }
 
   /** Resolves when it is in the stream, or kept while Redis is away; rejects with `lease_lost` where a newer writer has the task. */
-  publish(event: TaskEvent, by: By): Promise<void> {
+  publish(event: TaskEvent | Missing, by: By): Promise<void> {
     if (this.#isOver || this.#isClosed) return Promise.resolve();
     const taken = this.#unwritten.add({ at: new Date().toISOString(), event }, by);
     this.#quietSinceMs = performance.now();
+    // What is missing takes the present time for its id.
+    if (event.kind === 'missing') this.#isStale = !this.#isAlone;
     if (this.#isAlone || this.#isAway || !this.#parts.log?.isReady) this.#showAll();
     if (!this.#isAlone) this.work();
     return taken;
@@ -100,7 +109,8 @@ export class Channel {
   /** Something was written behind `id`. */
   heard(id: number): void {
     this.#rungId = Math.max(this.#rungId, id);
-    if (id > (this.#unwritten.lastId ?? 0)) this.work();
+    this.#isStale ||= this.#isDoubted;
+    if (this.#isStale || id > (this.#unwritten.lastId ?? 0)) this.work();
   }
 
   /** Redis is there again: what was missed is read. */
@@ -192,69 +202,113 @@ export class Channel {
   }
 
   async #read(log: StreamLog): Promise<void> {
-    const isNew = this.#wrapped === undefined || this.#ring.firstId === undefined;
+    const { savedId } = this.#unwritten;
+    const isWhole = this.#isDoubted || savedId === undefined || this.#ring.firstId === undefined;
+    // With the newest that is known, where it may have become another: in a Redis that is back with an older log.
+    const from = isWhole ? 0 : this.#isStale ? savedId : savedId + 1;
     this.#isStale = false;
     const rung = this.#rungId;
-    const { kept, nowUs } = await log.read(this.of, isNew ? 0 : (this.#unwritten.savedId ?? 0) + 1);
+    const { kept, nowUs } = await log.read(this.of, from).catch((error: unknown) => {
+      this.#isStale = true;
+      throw error;
+    });
     this.#nowUs = nowUs;
     if (this.#isClosed) return;
     if (this.#rungId === rung) this.#rungId = 0;
     if (!kept) {
-      if (this.#wrapped !== undefined && !this.#unwritten.isEmpty) await this.#makeAgain(log);
+      // Lost: the next one may have lower ids, so that any bell is heeded.
+      this.#isDoubted = this.#wrapped !== undefined;
+      if (this.#isDoubted && !this.#unwritten.isEmpty) await this.#makeAgain(log);
       return;
     }
-    const isOurs = this.#wrapped?.equals(kept.wrapped) === true;
-    if (!isOurs) {
+    if (this.#wrapped?.equals(kept.wrapped) !== true) {
       await this.#takeKey(kept.wrapped);
-      if (!isNew) {
+      if (!isWhole) {
         this.#isStale = true;
         return;
       }
+    } else if (this.#isDoubted) {
+      if (!this.#goBack(kept)) return;
+    } else if (this.#isOther(kept)) {
+      this.#isDoubted = true;
+      this.#isStale = true;
+      return;
     }
+    this.#isDoubted = false;
     this.#take(kept);
+  }
+
+  /** Whether the stream lacks, or has another in the place of, the newest that is known to be in it. */
+  #isOther({ lastId, entries }: Pick<Kept, 'lastId' | 'entries'>): boolean {
+    const { savedId = 0 } = this.#unwritten;
+    return lastId < savedId || entries.some((entry) => entry.id === savedId && !this.#ring.agrees(entry));
+  }
+
+  /** What is known stands as far as the whole stream still has it. False where that is all of the stream, and nobody here writes: whoever does fills it again. */
+  #goBack({ lastId, entries }: Pick<Kept, 'lastId' | 'entries'>): boolean {
+    const unwritten = this.#unwritten;
+    const { savedId = 0 } = unwritten;
+    const same = entries.findLastIndex((entry) => this.#ring.holds(entry));
+    const next = entries[same + 1]?.id;
+    if (next === undefined && lastId < savedId) {
+      if (unwritten.isEmpty) return false;
+      unwritten.putBack(this.#ring.after(lastId).filter(({ id }) => id <= savedId));
+      unwritten.savedId = lastId;
+    } else unwritten.goBack(entries[same]?.id ?? (next ?? lastId + 1) - 1, next ?? lastId + 1);
+    return true;
   }
 
   /** What is in the stream goes before what is not: that gets its ids behind it. */
   #take({ lastId, entries }: Pick<Kept, 'lastId' | 'entries'>): void {
     let lifted = false;
+    const { savedId = 0 } = this.#unwritten;
     for (const entry of entries) {
+      if (entry.id <= savedId) {
+        this.#refill(entry);
+        continue;
+      }
       if (!lifted && this.#unwritten.isFirst(entry)) {
         this.#unwritten.written(entry.id, (id, said) => this.#show(id, said));
         continue;
       }
-      if (!lifted) this.#unwritten.lift();
+      if (!lifted) this.#unwritten.lift(entry.id);
       lifted = true;
       this.#found(entry);
     }
-    if (lastId > (this.#unwritten.savedId ?? 0)) {
-      if (!lifted) this.#unwritten.lift();
-      lifted = true;
-      this.#unwritten.savedId = lastId;
-      this.#unwritten.lastId = lastId;
-    }
-    if (lifted) this.#unwritten.lay();
+    if (lastId <= (this.#unwritten.savedId ?? -1)) return;
+    this.#goOnBehind(lastId);
   }
 
-  #found({ id, sealed }: SealedEntry): void {
+  #goOnBehind(lastId: number): void {
+    const unwritten = this.#unwritten;
+    if (unwritten.collides(lastId)) unwritten.lift(lastId + 1);
+    unwritten.savedId = lastId;
+    unwritten.lastId = Math.max(unwritten.lastId ?? 0, lastId);
+  }
+
+  #found(entry: SealedEntry): void {
+    const { id } = entry;
     this.#unwritten.savedId = id;
     this.#unwritten.lastId = id;
-    try {
-      const said = this.#ring.open(id, sealed);
-      this.#ring.add(id, sealed);
-      this.#show(id, said);
-    } catch {
-      // Nobody of ours wrote that: a hole, of which subscribers are told.
-      this.#ring.clear();
-    }
+    this.#show(id, this.#ring.open(id, this.#keep(entry)));
+  }
+
+  /** It was told already, and the ring had no room for it beside what was shown and is taken back. */
+  #refill(entry: SealedEntry): void {
+    if ((this.#ring.lastId ?? 0) < entry.id) this.#keep(entry);
+  }
+
+  /** What nobody of ours wrote is missing. */
+  #keep({ id, sealed }: SealedEntry): Buffer {
+    const kept = this.#ring.canOpen(id, sealed) ? sealed : MISSING;
+    this.#ring.add(id, kept);
+    return kept;
   }
 
   async #takeKey(wrapped: Buffer): Promise<void> {
     const key = await this.#parts.keys!.unwrap(this.of, wrapped);
-    this.#unwritten.lift();
-    this.#ring.clear();
-    this.#ring.rekey(key);
+    this.#unwritten.rekey(key);
     this.#wrapped = wrapped;
-    this.#unwritten.savedId = undefined;
   }
 
   async #make(log: StreamLog): Promise<void> {
@@ -271,8 +325,7 @@ export class Channel {
       return;
     }
     this.#wrapped = wrapped;
-    this.#unwritten.savedId = stands.lastId;
-    this.#unwritten.lastId ??= stands.lastId;
+    this.#goOnBehind(stands.lastId);
   }
 
   /** Redis lost it: what is kept here goes into a new one under the same key and ids. */
@@ -281,7 +334,9 @@ export class Channel {
     const again = this.#ring.after(0).filter(({ id }) => id <= (this.#unwritten.savedId ?? 0));
     const begin = again[0] ? again[0].id - 1 : this.#unwritten.begin;
     const stands = await log.open(this.of, this.#wrapped!, begin);
-    if (!stands.wrapped.equals(this.#wrapped!)) {
+    // Another was first, which may have known more, or less.
+    if (!stands.wrapped.equals(this.#wrapped!) || (begin !== undefined && stands.lastId !== begin)) {
+      this.#isDoubted = true;
       this.#isStale = true;
       return;
     }

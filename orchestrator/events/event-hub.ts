@@ -67,6 +67,14 @@ export class EventHub {
     return this.#channel(of).publish(event, by);
   }
 
+  /**
+   * All up to that event was acknowledged to its cage: where it is not among those that are kept, it was lost with whoever took it, and subscribers are told so by `gap`. To be
+   * called by a new writer, before it publishes; resolves and rejects as `publish`.
+   */
+  acknowledged(of: TaskRef, by: Required<By>): Promise<void> {
+    return this.#channel(of).publish({ kind: 'missing' }, by);
+  }
+
   /** Tells `listener` what is kept, `caught_up`, and what comes; after `ended` nothing more. Returns the end of the subscription. */
   subscribe(of: TaskRef, { after, lastWord }: From, listener: Listener): () => void {
     return this.#channel(of).subscribe(after, lastWord, listener);

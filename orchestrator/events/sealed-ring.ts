@@ -1,4 +1,4 @@
-import { newEventsKey, openEvent, sealEvent, type Said } from './sealing.ts';
+import { MISSING, newEventsKey, openEvent, sealEvent, type Said } from './sealing.ts';
 
 interface Entry {
   readonly id: number;
@@ -6,7 +6,7 @@ interface Entry {
 }
 
 /**
- * The last events of one task for those who come late, sealed; ids without a hole. Bounded in bytes: the oldest go first. The key lives in this process, and wrapped beside the
+ * The last events of one task for those who come late, sealed. Bounded in bytes: the oldest go first. The key lives in this process, and wrapped beside the
  * task's stream.
  */
 export class SealedRing {
@@ -27,20 +27,40 @@ export class SealedRing {
   }
 
   seal(id: number, said: Said): Buffer {
-    return sealEvent(this.#key, this.#task, id, said);
+    return said.event.kind === 'missing' ? MISSING : sealEvent(this.#key, this.#task, id, said);
   }
 
   open(id: number, sealed: Buffer): Said {
+    if (sealed.length === 0) return { at: '', event: { kind: 'missing' } };
     return openEvent(this.#key, this.#task, id, sealed);
   }
 
-  /** Behind a hole nothing from before is kept: whoever is not that far yet has missed something. */
+  /** Whether it was sealed by one of ours. */
+  canOpen(id: number, sealed: Buffer): boolean {
+    try {
+      this.open(id, sealed);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   add(id: number, sealed: Buffer): void {
-    if (this.lastId !== undefined && id !== this.lastId + 1) this.clear();
     this.#entries.push({ id, sealed });
     this.#bytes += sealed.length;
     while (this.#bytes > this.#limitBytes && this.#entries.length > 1)
       this.#bytes -= this.#entries.shift()!.sealed.length;
+  }
+
+  /** Whether that very entry is in it. */
+  holds({ id, sealed }: Entry): boolean {
+    const known = this.#entries.findLast((entry) => entry.id === id);
+    return known !== undefined && (known.sealed.equals(sealed) || known.sealed.equals(MISSING));
+  }
+
+  /** Whether it has no other under that id. */
+  agrees(entry: Entry): boolean {
+    return this.holds(entry) || !this.#entries.some(({ id }) => id === entry.id);
   }
 
   get firstId(): number | undefined {
@@ -53,8 +73,9 @@ export class SealedRing {
 
   /** What is kept behind `id`, in order. */
   after(id: number): readonly Entry[] {
-    const first = this.firstId;
-    return first === undefined ? [] : this.#entries.slice(Math.max(0, id + 1 - first));
+    // Ids grow, and most ask for the last few.
+    const at = this.#entries.findLastIndex((entry) => entry.id <= id);
+    return this.#entries.slice(at + 1);
   }
 
   /** Takes back what is behind `id`. */
@@ -68,13 +89,11 @@ export class SealedRing {
     this.#bytes = 0;
   }
 
-  /** From now on under this key, with what it holds; the key is its own from here. */
+  /** Empty, from now on under this key, which is its own from here. */
   rekey(key: Buffer): void {
-    const kept = this.#entries.map(({ id, sealed }) => ({ id, said: this.open(id, sealed) }));
+    this.clear();
     this.#key.fill(0);
     this.#key = key;
-    this.clear();
-    for (const { id, said } of kept) this.add(id, this.seal(id, said));
   }
 
   destroy(): void {

@@ -2,11 +2,19 @@ import { createCipheriv, createDecipheriv, randomBytes, randomFillSync } from 'n
 import type { TaskEvent } from '#protocol/live.ts';
 import { offHeap } from '#secret/secret.ts';
 
+/** In the place of events that were lost with the one who had them, or that nobody can open. */
+export interface Missing {
+  readonly kind: 'missing';
+}
+
+/** Sealed it is nothing: the release before takes an entry that it cannot open for a hole, and tells of a gap behind it. */
+export const MISSING = Buffer.alloc(0);
+
 /** What of an event is content; which task's it is and its id are bound to it, and stand beside it. */
 export interface Said {
   /** ISO 8601. */
   readonly at: string;
-  readonly event: TaskEvent;
+  readonly event: TaskEvent | Missing;
 }
 
 const IV_BYTES = 12;

@@ -11,6 +11,9 @@ export interface By {
   readonly once?: Once;
 }
 
+/** A message of the cage of that attempt, by its number there. */
+export const ofCage = (epoch: number, number: number): Once => ({ field: `cage ${epoch}`, number });
+
 /** An event that is not in the stream yet. */
 interface Pending {
   /** Until it is sealed for good. */
@@ -32,6 +35,8 @@ interface Parts {
   readonly audience: Audience;
   /** Behind which ids begin where no stream tells. */
   readonly base: () => number;
+  /** Microseconds where the streams lie, which no id is ahead of; 0 where that is not known. */
+  readonly nowUs: () => number;
 }
 
 const BATCH = { events: 128, bytes: 1024 * 1024 } as const;
@@ -77,6 +82,12 @@ export class Unwritten {
     const over = said.event.kind === 'ended';
     this.#pending.push({ said, id: undefined, sealed: undefined, shown: false, fence, once, over, taken });
     return taken.promise;
+  }
+
+  /** Whether one of them has that id already, or a lower one. */
+  collides(id: number): boolean {
+    const [first] = this.#pending;
+    return first?.id !== undefined && first.id <= id;
   }
 
   /** What was in a stream that is lost goes before the others; it keeps its ids. */
@@ -147,7 +158,7 @@ export class Unwritten {
       bytes -= this.#pending.shift()!.sealed?.length ?? 0;
   }
 
-  /** They will not be written. */
+  /** They will not be written; who saw them has seen them. */
   clear(): void {
     for (const { taken } of this.#pending) taken.resolve();
     this.#pending = [];
@@ -164,53 +175,74 @@ export class Unwritten {
     this.#drop((one) => one.fence <= fence, error);
   }
 
-  /** Opens what is sealed and not written: its id or key may be another. To be followed by `lay`. */
-  lift(): void {
-    const { ring } = this.#parts;
-    for (const one of this.#pending) {
-      if (one.id === undefined || one.sealed === undefined) continue;
-      one.said = ring.open(one.id, one.sealed);
-      one.sealed = undefined;
-      if (!one.shown) one.id = undefined;
-    }
-    if (this.savedId === undefined) ring.clear();
-    else ring.cutAfter(this.savedId);
-    this.lastId = this.savedId;
+  /**
+   * Another's entries come before them: they have no ids any more. What was shown of them was not in the stream: whoever was told goes on at `next`, behind a gap, and is told it again
+   * when it is written, or never.
+   */
+  lift(next: number): void {
+    this.#lift(this.#pending, this.savedId, next);
   }
 
-  /** What was shown keeps its id where that is still free; else whoever saw it is told that it comes again. */
-  lay(): void {
-    const { ring, audience } = this.#parts;
-    for (const one of this.#pending) {
-      if (!one.shown || one.said === undefined) continue;
-      const before = this.lastId ?? 0;
-      if (one.id! <= before) {
-        audience.takeBack(this.savedId ?? 0);
-        one.id = before + 1;
-      }
-      const id = one.id!;
-      one.sealed = ring.seal(id, one.said);
-      this.lastId = id;
-      ring.add(id, one.sealed);
-      audience.tell(id, one.said);
-      one.said = undefined;
+  /** What came behind `id` is not in the stream any more, which goes on at `next`. */
+  goBack(id: number, next: number): void {
+    if (this.savedId === undefined || id >= this.savedId) return;
+    this.savedId = id;
+    this.lift(next);
+  }
+
+  /** From now on under this key. What was shown keeps its id. */
+  rekey(key: Buffer): void {
+    const { ring } = this.#parts;
+    const sealed = this.#pending.flatMap((one) => {
+      const { id } = one;
+      return id === undefined || !one.sealed
+        ? []
+        : [{ one, id, said: one.said ?? ring.open(id, one.sealed) }];
+    });
+    ring.rekey(key);
+    for (const { one, id, said } of sealed) {
+      one.sealed = ring.seal(id, said);
+      if (one.shown) ring.add(id, one.sealed);
     }
+    this.savedId = undefined;
+    this.lastId = sealed.at(-1)?.one.id;
   }
 
   #drop(which: (one: Pending) => boolean, error?: CodedError): void {
-    this.lift();
+    const first = this.#pending.findIndex(which);
+    if (first === -1) return;
+    const before = first === 0 ? this.savedId : this.#pending[first - 1]!.id;
+    this.#lift(this.#pending.slice(first), before, (before ?? 0) + 1);
     const dropped = this.#pending.filter(which);
     this.#pending = this.#pending.filter((one) => !which(one));
     for (const { taken } of dropped) {
       if (error) taken.reject(error);
       else taken.resolve();
     }
-    this.lay();
+  }
+
+  /** Those from some place on; `before` is the id before them, `next` where whoever saw them goes on. */
+  #lift(these: readonly Pending[], before: number | undefined, next: number): void {
+    const { ring, audience } = this.#parts;
+    const wereShown = these.some(({ shown }) => shown);
+    for (const one of these) {
+      if (one.id === undefined || one.sealed === undefined) continue;
+      one.said ??= ring.open(one.id, one.sealed);
+      one.id = undefined;
+      one.sealed = undefined;
+      one.shown = false;
+    }
+    if (before === undefined) ring.clear();
+    else ring.cutAfter(before);
+    this.lastId = before;
+    if (wereShown) audience.goOn(before ?? 0, next);
   }
 
   #sealed(one: Pending): SealedEntry {
     if (one.id === undefined || one.sealed === undefined) {
-      const id = (this.lastId ?? this.#parts.base()) + 1;
+      const next = (this.lastId ?? this.#parts.base()) + 1;
+      // Whoever showed what is missing gave it ids that the stream does not know. Those of now are above them: nobody who saw such a one takes it for one of these.
+      const id = one.said!.event.kind === 'missing' ? Math.max(next, this.#parts.nowUs()) : next;
       this.lastId = id;
       one.id = id;
       one.sealed = this.#parts.ring.seal(id, one.said!);

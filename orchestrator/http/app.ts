@@ -15,6 +15,7 @@ import { doctorRoutes, type DoctorRouteParts } from './routes/doctor.ts';
 import { eventRoutes, type EventRouteParts } from './routes/events.ts';
 import { fileRoutes, type FileRouteParts } from './routes/files.ts';
 import { keyRoutes, type KeyRouteParts } from './routes/keys.ts';
+import { limitRoutes, type LimitRouteParts } from './routes/limits.ts';
 import { operationRoutes, type OperationRouteParts } from './routes/operations.ts';
 import { pageRoutes } from './routes/pages.ts';
 import { referenceRoutes, type ReferenceRouteParts } from './routes/reference.ts';
@@ -32,6 +33,7 @@ export interface AppParts
     CallRouteParts,
     FileRouteParts,
     UsageRouteParts,
+    LimitRouteParts,
     ReferenceRouteParts,
     BatchRouteParts,
     WebhookRouteParts,
@@ -79,6 +81,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       callRoutes(api, parts);
       fileRoutes(api, parts);
       usageRoutes(api, parts);
+      limitRoutes(api, parts);
       eventRoutes(api, parts);
       taskEventRoutes(api, parts);
       batchRoutes(api, parts);

@@ -1,6 +1,6 @@
 import { CodedError } from '#errors/coded-error.ts';
 import type { z } from 'zod';
-import type { KeyModelsReply, KeyView, keyCreate, keyList } from '#protocol/api.ts';
+import type { KeyModelsReply, KeyPatch, KeyView, keyCreate, keyList } from '#protocol/api.ts';
 import type { Secret } from '#secret/secret.ts';
 import { masked } from '#vault/masked.ts';
 import type { Vault } from '#vault/vault.ts';
@@ -50,6 +50,8 @@ export class KeyService {
       record,
       masked: masked(secret),
       verifiedAt: given.verify ? new Date() : null,
+      requestsPerMinute: given.requestsPerMinute,
+      tokensPerMinute: given.tokensPerMinute,
     });
     return keyView(row);
   }
@@ -90,6 +92,15 @@ export class KeyService {
       verifiedAt: given.verify ? new Date() : null,
     });
     return keyView(row);
+  }
+
+  /**
+   * Of all its Claws together; a cap that is left out stays. In force for the next permit, within a second; what is counted stays counted. A revoked key has caps
+   * too: tasks that began before still use it.
+   */
+  async setCaps(organisation: string, name: string, caps: KeyPatch): Promise<KeyView> {
+    const key = await this.#key(organisation, name);
+    return keyView((await this.#parts.keys.setCaps(organisation, key.id, caps)) ?? key);
   }
 
   /** Destroys the record: nothing opens it again, and the next task of a Claw that uses it fails with `key_revoked`. */
@@ -137,6 +148,8 @@ export function keyView(row: KeyRow): KeyView {
     state: row.state,
     verifiedAt: row.verifiedAt?.toISOString() ?? null,
     createdAt: row.createdAt.toISOString(),
+    requestsPerMinute: row.requestsPerMinute,
+    tokensPerMinute: row.tokensPerMinute,
     ...(row.baseUrl.startsWith('http:') && {
       warning: 'This endpoint is not TLS: the gate carries the key in the clear.',
     }),

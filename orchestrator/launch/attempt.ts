@@ -7,4 +7,6 @@ export interface Attempt {
   readonly fence: number;
   readonly claw: string;
   readonly key: string;
+  /** By `performance.now()`: its time is over then, and its cage is ended. Left out: not known. */
+  readonly endsAt?: number;
 }

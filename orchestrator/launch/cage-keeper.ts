@@ -12,10 +12,11 @@ import type { Log } from '../log.ts';
 import type { ClawRow } from '../store/claws-store.ts';
 import type { Lease } from '../lease/lease.ts';
 import type { CageRow, CagesStore } from '../store/cages-store.ts';
-import type { PlacesStore } from '../store/places-store.ts';
+import type { NoCage, PlacesStore } from '../store/places-store.ts';
 import type { Room } from '../room/room.ts';
 import { LiveCage } from './live-cage.ts';
 import { resourcesOf } from './resources-of.ts';
+import { WantedPlaces } from './wanted-places.ts';
 
 export interface CageOwner {
   readonly organisation: string;
@@ -36,7 +37,7 @@ interface Parts {
   readonly pulseMs: number;
   readonly maxCages: number;
   readonly room: Pick<Room, 'timed' | 'failed'>;
-  /** Somebody found no place, and now there is one. */
+  /** Somebody of that organisation found no place, and now there may be one. */
   readonly onPlace: (organisation: string) => void;
   /** A cage's link is over for good: another holds it (`link_superseded`), or the two cannot speak. */
   readonly onLinkLost: (organisation: string, cageId: string, reason: CodedError) => void;
@@ -44,10 +45,11 @@ interface Parts {
 }
 
 /**
- * What may come a second time after a crash, since each is known by its call's id: a write of the number for each of them would be most of what a model
- * call costs the database.
+ * What may come a second time after a crash, since each is known by its call's id and an attempt begins to run once: a write of the number for each of them would be most of what a model
+ * call costs the database, and would hold up what comes behind it while that is away.
  */
 const REPEATABLE = new Set<FromCage['type']>([
+  'started',
   'event',
   'permit_request',
   'permit_abandoned',
@@ -85,7 +87,7 @@ export class CageKeeper {
   /** Cages whose end failed, with their organisation. */
   readonly #unended = new Map<string, string>();
   #generation = new AbortController();
-  #wanted = false;
+  readonly #wanted = new WantedPlaces();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -101,14 +103,14 @@ export class CageKeeper {
     return this.#parts.maxCages;
   }
 
-  /** Whether a task waits for a place: the next is not for a spare. */
-  get wanted(): boolean {
-    return this.#wanted;
+  /** Whether a task waits for a place that a spare of the organisation would take. */
+  isWanted(organisation: string): boolean {
+    return this.#wanted.isFor(organisation);
   }
 
-  /** A task has found no place: it is told when one is free. */
-  want(): void {
-    this.#wanted = true;
+  /** A task has found no place, in the installation or in its organisation: it is told when one is free. */
+  want(organisation: string, where: NoCage): void {
+    this.#wanted.add(organisation, where);
   }
 
   live(cageId: string): LiveCage | undefined {
@@ -269,9 +271,7 @@ export class CageKeeper {
   }
 
   #placeFree(organisation: string): void {
-    if (!this.#wanted) return;
-    this.#wanted = false;
-    this.#parts.onPlace(organisation);
+    for (const waiting of this.#wanted.freed(organisation)) this.#parts.onPlace(waiting);
   }
 
   async #whileOpening<T>(cageId: string, work: () => Promise<T>): Promise<T> {

@@ -18,14 +18,16 @@ import type { Place } from '../store/places-store.ts';
 import type { TaskRow } from '../store/tasks-store.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { agentEgress } from './agent-egress.ts';
-import { capsOf } from './caps-of.ts';
+import { smallestCaps } from './caps-of.ts';
 import type { CageKeeper, PreparedCage } from './cage-keeper.ts';
 import { clawInputOf } from './claw-input.ts';
 import { openInput, taskInputOf, sendFiles } from './input.ts';
 import type { LiveCage } from './live-cage.ts';
+import { readStanding } from './read-standing.ts';
 import { resourcesOf } from './resources-of.ts';
 import type { Runs } from './runs.ts';
 import type { TaskRun } from './task-run.ts';
+import { isNoCage } from './wanted-places.ts';
 import type { WarmSpares } from './warm-spares.ts';
 
 export interface LaunchParts {
@@ -220,8 +222,8 @@ export class Launcher {
       prepared: { id, linkSecretRecord },
     };
     let answer = await store.places.takeForTask(task, wish);
-    if ('reason' in answer && answer.reason === NO_PLACE && mayMake) {
-      keeper.want();
+    if (isNoCage(answer) && mayMake) {
+      keeper.want(task.organisation, answer.reason);
       if (await spares.giveUpOne(task.organisation)) answer = await store.places.takeForTask(task, wish);
     }
     if (!('reason' in answer)) return answer;
@@ -272,6 +274,7 @@ export class Launcher {
     const { store, limiter, runs, vault, capabilities, permitWaitMs, lease } = this.#parts;
     const key = await store.keys.byId(task.organisation, claw.key);
     if (!key) throw new CodedError('key_revoked');
+    const { levels } = await readStanding(store, claw);
     const input = await openInput(vault, store.tasks, task);
     const egress = await agentEgress(store.keys, task.organisation, claw.egress);
     await limiter.fence(task.organisation, task.id, fenceOf(task.epoch, cage.epoch));
@@ -294,7 +297,11 @@ export class Launcher {
       deadlineMs,
       input: taskInputOf(input),
       claw: { ...clawInputOf(claw), egress },
-      caps: { ...capsOf(claw), permitWaitMs: Math.min(permitWaitMs, deadlineMs) },
+      caps: {
+        ...smallestCaps(levels),
+        permitWaitMs: Math.min(permitWaitMs, deadlineMs),
+        ...(claw.unbounded && { unbounded: claw.unbounded }),
+      },
       provider: {
         baseUrl: key.baseUrl,
         ...(key.ca && { ca: key.ca }),

@@ -1,4 +1,5 @@
 import type { FromCage, HelloMessage, ToCage } from '#protocol/link-messages.ts';
+import { CageClock } from './cage-clock.ts';
 
 /** What a LiveCage needs of the link: see orchestrator/link. */
 export interface CageConnection {
@@ -35,6 +36,8 @@ export class LiveCage {
   #quiet = Promise.withResolvers<void>();
   #pings = 0;
   readonly #asked = new Map<number, () => void>();
+  /** Not known where the cage is of a release that does not tell it. */
+  readonly clock = new CageClock(() => this.ping());
 
   constructor(cageId: string, epoch: number, madeFor: Date) {
     this.cageId = cageId;
@@ -44,6 +47,7 @@ export class LiveCage {
 
   attach(connection: CageConnection): void {
     this.#connection = connection;
+    this.clock.heard(connection.hello.clockMs);
   }
 
   get hello(): HelloMessage {
@@ -90,18 +94,21 @@ export class LiveCage {
   }
 
   async receive(message: FromCage, seq: number): Promise<void> {
-    if (message.type === 'pong') return this.#asked.get(message.id)?.();
+    if (message.type === 'pong') {
+      this.clock.heard(message.clockMs);
+      return this.#asked.get(message.id)?.();
+    }
     const handler = await this.#handler.promise;
     await handler(message, seq);
   }
 
-  /** The message at hand is dealt with, and will be acknowledged at once. */
+  /** The message at hand is dealt with, and will be acknowledged before anything else is said. */
   dealtWith(): void {
     setImmediate(this.#quiet.resolve);
     this.#quiet = Promise.withResolvers();
   }
 
-  /** Resolves when the message at hand is acknowledged. */
+  /** Resolves when the message at hand is acknowledged ahead of whatever is sent from then on. */
   quiet(): Promise<void> {
     return this.#quiet.promise;
   }

@@ -4,7 +4,7 @@ import type { TaskEvent } from '#protocol/live.ts';
 import type { Vault } from '#vault/vault.ts';
 import type { EventHub } from '../events/event-hub.ts';
 import { afterAttempt } from '../events/fence.ts';
-import type { By } from '../events/unwritten.ts';
+import { ofCage, type By } from '../events/unwritten.ts';
 import { fenceOf } from '#task/fence.ts';
 import type { LedgerEntry } from '../store/ledger-store.ts';
 import type { Limiter } from '../limiter/limiter.ts';
@@ -16,15 +16,14 @@ import { taskView } from '../tasks/task-view.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { CageKeeper } from './cage-keeper.ts';
 import { CallDesk } from './call-desk.ts';
-import { capsOf } from './caps-of.ts';
 import { splitWords } from './error-words.ts';
 import { LaterWrites } from './later-writes.ts';
-import { remembered } from './remembered.ts';
 import { FileDesk } from './file-desk.ts';
 import { FunctionDesk } from './function-desk.ts';
 import type { KeptCages } from './kept-cages.ts';
 import type { LiveCage } from './live-cage.ts';
 import type { Again, Reached, Retries } from './retries.ts';
+import { Standings } from './standings.ts';
 import { TaskRun, type Outcome } from './task-run.ts';
 import { WaitingReasons } from './waiting-reasons.ts';
 
@@ -58,6 +57,7 @@ export class Runs {
   readonly #parts: Parts;
   readonly #runs = new Map<string, TaskRun>();
   readonly #later: LaterWrites;
+  readonly #standings: Standings;
   /** A call does not wait for a database that is away. */
   readonly #ledger = {
     record: (entry: LedgerEntry, at = new Date()) =>
@@ -67,6 +67,7 @@ export class Runs {
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#later = new LaterWrites({ log: parts.log });
+    this.#standings = new Standings(parts.store);
   }
 
   get(task: string): TaskRun | undefined {
@@ -113,7 +114,8 @@ export class Runs {
     const fence = fenceOf(epoch, cage.epoch);
     const say = (event: TaskEvent, once: By['once']): Promise<void> =>
       events.publish({ organisation, task: id }, event, { fence, ...(once && { once }) });
-    const attempt = { organisation, task: id, epoch, fence, claw: claw.id, key: claw.key };
+    const endsAt = performance.now() + deadlineMs;
+    const attempt = { organisation, task: id, epoch, fence, claw: claw.id, key: claw.key, endsAt };
     const reasons = new WaitingReasons((reason) => this.setWaiting(task, reason));
     const run = new TaskRun({
       attempt,
@@ -126,20 +128,18 @@ export class Runs {
         telemetry,
         log,
         ledger: this.#ledger,
-        caps: remembered(
-          async () => capsOf((await store.claws.byId(organisation, claw.id)) ?? claw),
-          capsOf(claw),
-        ),
-        onWaiting: (waiting) => reasons.set('permit', waiting),
+        clock: cage.clock,
+        standing: this.#standings.of(claw),
+        onWaiting: (reason) => reasons.set('permit', reason),
       }),
       functions: new FunctionDesk({
         deliver: (message) => cage.deliver(message),
         publish: (event) => say(event, { field: `${event.kind} ${callOf(event)}` }),
-        onWaiting: (waiting) => reasons.set("a function's result", waiting),
+        onWaiting: (waiting) => reasons.set('function', waiting ? "a function's result" : null),
       }),
       files: new FileDesk({ attempt, vault, files: store.taskFiles }),
       onStarted: () => this.#started(task),
-      onEvent: (event, number) => say(event, { field: `cage ${epoch}`, number }),
+      onEvent: (event, number) => say(event, ofCage(epoch, number)),
       onActed: () => this.#later.write(() => store.tasks.markActed(task)),
       onEnded: (outcome, reported) => this.#ended({ task, claw, cage }, outcome, reported),
     });
@@ -153,6 +153,7 @@ export class Runs {
     const run = this.#runs.get(task);
     if (run?.attempt.epoch !== epoch) return;
     run.release();
+    this.#parts.limiter.letGo(run.attempt);
     this.#runs.delete(task);
   }
 
@@ -289,12 +290,14 @@ export class Runs {
       throw new CodedError('lease_lost');
   }
 
+  /** Its calls do not wait until the database has it: they come behind this message. */
   async #started(task: TaskRow): Promise<void> {
-    const { store } = this.#parts;
-    const changed = await store.tasks.transition(task, 'running', {
-      startedAt: new Date(),
+    const startedAt = new Date();
+    let changed = false;
+    await this.#later.write(async () => {
+      changed ||= (await this.#parts.store.tasks.transition(task, 'running', { startedAt })) !== undefined;
+      if (changed) await this.announce(task.organisation, task.id);
     });
-    if (changed) await this.announce(task.organisation, task.id);
   }
 
   async #ended(
@@ -334,6 +337,8 @@ export class Runs {
     const row = await this.#parts.retries.requeue(task, again);
     if (!row) return;
     this.#parts.log.info({ task: task.id, epoch: task.epoch, code: error.code }, 'another attempt follows');
+    // Calls of this one that nobody settles are under way no longer, however long the next one waits.
+    void this.#parts.limiter.endAttempts(task.organisation, task.id, fenceOf(task.epoch + 1, 0));
     if (row.cancelRequested) await this.endQueued(row, 'cancelled');
     else await this.announce(task.organisation, task.id);
   }

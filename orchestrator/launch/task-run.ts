@@ -1,5 +1,6 @@
 import { CodedError, fromBody, toCodedError, type ErrorBody } from '#errors/coded-error.ts';
 import type { FromCage, ToCage } from '#protocol/link-messages.ts';
+import { mayHaveActed } from '#protocol/may-have-acted.ts';
 import type { FinalState } from '#task/state.ts';
 import type { LiveCage } from './live-cage.ts';
 import type { Attempt } from './attempt.ts';
@@ -197,11 +198,6 @@ export class TaskRun {
         return;
     }
   }
-}
-
-function mayHaveActed(message: FromCage): boolean {
-  if (message.type === 'settle') return message.usage !== undefined;
-  return message.type === 'event' && message.event.kind === 'tool_call';
 }
 
 function outcomeOf(message: Extract<FromCage, { type: 'result' }>): Outcome {

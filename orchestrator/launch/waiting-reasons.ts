@@ -1,7 +1,8 @@
-/** Why an attempt is not moving: the newest of the reasons that hold is told, one after the other, until `close`. */
+/** Why an attempt is not moving: of all that it waits for the newest is told, one after the other, until `close`. */
 export class WaitingReasons {
   readonly #tell: (reason: string | null) => Promise<void>;
-  readonly #holding = new Set<string>();
+  /** By what is waited for, the newest last. */
+  readonly #holding = new Map<string, string>();
   #told: string | null = null;
   #telling: Promise<void> = Promise.resolve();
   #closed = false;
@@ -10,10 +11,11 @@ export class WaitingReasons {
     this.#tell = tell;
   }
 
-  set(reason: string, holds: boolean): void {
-    this.#holding.delete(reason);
-    if (holds) this.#holding.add(reason);
-    const newest = [...this.#holding].at(-1) ?? null;
+  /** `reason`: null once it is waited for no longer; another one than before is as new as one that has just begun. */
+  set(what: string, reason: string | null): void {
+    if (this.#holding.get(what) !== reason) this.#holding.delete(what);
+    if (reason !== null) this.#holding.set(what, reason);
+    const newest = [...this.#holding.values()].at(-1) ?? null;
     if (this.#closed || newest === this.#told) return;
     this.#told = newest;
     this.#telling = this.#telling.then(() => this.#tell(newest));

@@ -1,6 +1,7 @@
 import type { Log } from '../log.ts';
 import type { CagesStore } from '../store/cages-store.ts';
 import type { ClawRow, ClawsStore } from '../store/claws-store.ts';
+import type { OrganisationsStore } from '../store/organisations-store.ts';
 import type { Room } from '../room/room.ts';
 import type { CageKeeper, CageOwner } from './cage-keeper.ts';
 import { resourcesOf } from './resources-of.ts';
@@ -10,6 +11,7 @@ interface Parts {
   readonly keeper: CageKeeper;
   readonly cages: CagesStore;
   readonly claws: ClawsStore;
+  readonly organisations: Pick<OrganisationsStore, 'byId'>;
   readonly room: Pick<Room, 'enter'>;
   /** Spares a deployed Claw keeps: 0 or 1. */
   readonly perClaw: number;
@@ -53,6 +55,28 @@ export class WarmSpares {
     return keeper.retire(organisation, spare.id);
   }
 
+  /** Ends the spares by which an organisation has more cages than it may have at once, as that number may have been lowered. Tasks are left alone. */
+  async endAbove(organisation: string): Promise<void> {
+    const { cages, organisations, keeper } = this.#parts;
+    const most = (await organisations.byId(organisation))?.maxCages ?? null;
+    if (most === null) return;
+    // What is ending, or verifies a key, is gone in a moment.
+    const present = (await cages.list(organisation)).filter(
+      ({ state, purpose }) => state !== 'ending' && purpose === 'task',
+    );
+    const spares = present.filter(({ state }) => state === 'warm');
+    // One that a task has got meanwhile is not replaced by another: what is above then goes with the next round.
+    for (const { id } of spares.slice(0, Math.max(0, present.length - most)))
+      await keeper.retire(organisation, id);
+  }
+
+  /** `endAbove`, without waiting and without failing: the reconciler does it, too. */
+  endAboveLater(organisation: string): void {
+    this.endAbove(organisation).catch((error: unknown) => {
+      this.#parts.log.warn({ code: toCodedError(error).code }, 'spares could not be ended yet');
+    });
+  }
+
   /** Ends the Claw's warm cages and makes a spare anew, of what the Claw is now. */
   async replace(owner: CageOwner & { claw: string }): Promise<void> {
     await this.drain(owner);
@@ -70,7 +94,8 @@ export class WarmSpares {
   async #make(owner: CageOwner & { claw: string }): Promise<void> {
     const { cages, claws, keeper } = this.#parts;
     const claw = await claws.byId(owner.organisation, owner.claw);
-    if (claw?.state !== 'deployed' || keeper.wanted || !(await this.#wants(claw))) return;
+    if (claw?.state !== 'deployed' || keeper.isWanted(owner.organisation) || !(await this.#wants(claw)))
+      return;
     const leave = await this.#parts.room.enter(resourcesOf(claw.resources).memoryBytes);
     if (typeof leave === 'string') return;
     const cage = await keeper.spare(claw, this.#parts.perClaw).finally(leave);

@@ -1,6 +1,10 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { assertRoom } from '../home/disk-room.ts';
+
+/** A folder and a file that SQLite begins to write. */
+const ROOM_FOR_LOCK = 64 * 1024;
 
 /**
  * Tells surely whether another orchestrator of this machine has ended: each keeps a lock of the kernel on `<home>/orchestrators/<id>.lock`, taken through SQLite
@@ -13,8 +17,11 @@ export class ProcessLocks {
     this.#dir = path.join(home, 'orchestrators');
   }
 
-  /** For as long as this process acts under that name. Disposing of it takes the file away. */
+  /** For as long as this process acts under that name. Disposing of it takes the file away. Throws `store_full` where the disk of the home has no room. */
   take(id: string): Disposable {
+    const home = path.dirname(this.#dir);
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    assertRoom(home, ROOM_FOR_LOCK);
     mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
     const lock = this.#open(id);
     return {

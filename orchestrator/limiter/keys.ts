@@ -1,17 +1,20 @@
 import { CodedError } from '#errors/coded-error.ts';
-import type { CallRef, Level } from './permit-request.ts';
+import type { CallRef, LevelName } from './permit-request.ts';
 
 /**
  * Names of the limiter's keys. The organisation stands in braces, the hash tag of Redis Cluster: all keys of an
- * organisation lie in one slot, so one script can reach them.
+ * organisation lie in one slot, so one script can reach them, those that it names itself with them.
  */
 export class Keys {
   readonly #prefix: string;
   readonly channel: string;
+  /** The name that the books give themselves lies here. */
+  readonly books: string;
 
   constructor(prefix: string) {
     this.#prefix = prefix;
     this.channel = `${prefix}:room`;
+    this.books = `${prefix}:books`;
   }
 
   marker = (organisation: string): string => `${this.#of(organisation)}:marker`;
@@ -21,17 +24,9 @@ export class Keys {
 
   call = (ref: CallRef): string => `${this.#of(ref.organisation)}:call:${refName(ref)}`;
 
-  /** Queue, leases and tickets of a Claw's waiting calls. */
-  line(organisation: string, claw: string): [queue: string, leases: string, tickets: string] {
-    const base = `${this.#of(organisation)}:claw:${name('claw', claw)}`;
-    return [`${base}:queue`, `${base}:leases`, `${base}:tickets`];
-  }
-
-  /** Log and sum of a level. */
-  books(organisation: string, level: Level['level'], id: string): [log: string, sum: string] {
-    const base = `${this.#of(organisation)}:${level}:${name(level, id)}`;
-    return [`${base}:log`, `${base}:sum`];
-  }
+  /** The base of all keys of a level; those of a Claw's line lie under that of its own level. */
+  level = (organisation: string, level: LevelName, id: string): string =>
+    `${this.#of(organisation)}:${level}:${name(level, id)}`;
 
   #of(organisation: string): string {
     return `${this.#prefix}:{${name('organisation', organisation)}}`;

@@ -1,24 +1,28 @@
 -- The books that all scripts of the limiter share; it stands before each of them.
 --
--- A level (a Claw, a key, an organisation) has two keys:
---   log  a sorted set: member "<call>|<tokens>|<requests>", score = the moment from which it no longer counts
---   sum  a hash: tokens and requests of all members of the log, and the last moment seen
+-- A level (a Claw, a key, an organisation) is named by its base, which holds the hash tag of its organisation. Under it lie
+--   :log  a sorted set: member "<call>|<tokens>|<requests>", score = the moment from which it no longer counts
+--   :sum  a hash: tokens and requests of all members of the log, the last moment seen; of a shared level also its
+--         virtual time and the pass of each Claw (see turns.lua)
 -- Every change of the log changes the sum in the same script, so a decision never scans the log.
 -- A call has a hash of its own that remembers what it was granted, in which levels, and what it counts now.
 
-local function level_of(log, sum)
-  return { log = log, sum = sum, tokens = 0, requests = 0, changed = false }
+local function level_of(base)
+  return { base = base, log = base .. ':log', sum = base .. ':sum', tokens = 0, requests = 0, changed = false }
 end
 
--- The present moment. It never goes back for a level, whatever the clock does.
-local function open_books(levels)
-  local now = clock()
+-- The present moment. It never goes back for a level, whatever the clock does. Answers the clock's own word as well.
+local function open_books(levels, claw)
+  local clock_now = clock()
+  local now = clock_now
   for _, level in ipairs(levels) do
-    local sum = redis.call('HMGET', level.sum, 'tokens', 'requests', 'last')
+    level.pass_field = 'pass:' .. (claw or '')
+    local sum = redis.call('HMGET', level.sum, 'tokens', 'requests', 'last', 'virtual', level.pass_field)
     level.tokens, level.requests = tonumber(sum[1] or 0), tonumber(sum[2] or 0)
+    level.virtual, level.pass = tonumber(sum[4] or 0), tonumber(sum[5] or 0)
     now = math.max(now, tonumber(sum[3] or 0))
   end
-  return now
+  return now, clock_now
 end
 
 local function drop_expired(level, now)
@@ -54,7 +58,12 @@ end
 local function close_books(levels, now, keep)
   for _, level in ipairs(levels) do
     if level.changed then
-      redis.call('HSET', level.sum, 'tokens', level.tokens, 'requests', level.requests, 'last', now)
+      if level.passed then
+        redis.call('HSET', level.sum, 'tokens', level.tokens, 'requests', level.requests, 'last', now,
+          'virtual', level.virtual, level.pass_field, level.pass)
+      else
+        redis.call('HSET', level.sum, 'tokens', level.tokens, 'requests', level.requests, 'last', now)
+      end
       redis.call('PEXPIRE', level.sum, keep)
       redis.call('PEXPIRE', level.log, keep)
     end
@@ -62,31 +71,18 @@ local function close_books(levels, now, keep)
 end
 
 -- What a granted call left behind, or nil. Its keys come from its record, since an orchestrator that takes over
--- a running call knows its name only; all keys of an organisation share one hash slot.
+-- a running call knows its name only; all keys of an organisation share one hash slot. They stand there as the release before
+-- wrote and reads them, which may run beside this one: the queue of the Claw, log and sum of each level.
 local function record_of(key)
   local fields = redis.call('HMGET', key, 'permitted', 'expires', 'tokens', 'requests', 'reserved', 'sent', 'late',
-    'settled', 'ref', 'queue', 'levels')
+    'settled', 'ref', 'queue', 'levels', 'due')
   if not fields[1] then return nil end
   local record = {
     permitted = tonumber(fields[1]), expires = tonumber(fields[2]), tokens = tonumber(fields[3]),
     requests = tonumber(fields[4]), reserved = tonumber(fields[5]), sent = fields[6] and true or false,
-    late = tonumber(fields[7] or nil), settled = fields[8] and true or false, ref = fields[9], queue = fields[10],
-    levels = {},
+    late = tonumber(fields[7] or nil), settled = fields[8] and true or false, ref = fields[9],
+    claw = string.match(fields[10], '^(.*):queue$'), due = tonumber(fields[12] or nil), levels = {},
   }
-  for log, sum in string.gmatch(fields[11], '([^\n]+)\n([^\n]+)\n') do
-    table.insert(record.levels, level_of(log, sum))
-  end
+  for base in string.gmatch(fields[11], '([^\n]+):log\n') do table.insert(record.levels, level_of(base)) end
   return record
-end
-
--- Tells the call at the head of the queue, wherever it waits, that trying again may succeed.
-local function wake_head(queue, channel)
-  local head = redis.call('ZRANGE', queue, 0, 0)[1]
-  if head then redis.call('PUBLISH', channel, head) end
-end
-
-local function leave_queue(queue, leases, ref, channel)
-  local was_head = redis.call('ZRANGE', queue, 0, 0)[1] == ref
-  redis.call('ZREM', leases, ref)
-  if redis.call('ZREM', queue, ref) == 1 and was_head then wake_head(queue, channel) end
 end

@@ -1,126 +1,178 @@
 -- One permit: all levels grant it, or none does.
 --
--- KEYS  1 marker  2 fence  3 call  4 queue  5 leases  6 tickets; then log and sum of each level
--- ARGV  1 name of the call  2 fence of who asks  3 tokens  4 requests  5 lease of its place in the queue in ms (0: it does not wait)
---       6 longest time until sending  7 life of an entry after its sending  8 life of the call's record  9 channel;
---       then for each level its cap of requests and its cap of tokens ('' = none)
--- Answers: granted <ms left for sending> | wait <level> <limit> <ms until room> <place, 0 = head> | never <level> <limit>
---       superseded | unfenced | unmarked | closed <ms>
-local marker, fence, call, queue, leases, tickets = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+-- KEYS  1 marker  2 fence  3 call  4 base of the Claw; then the base of each level
+-- ARGV  1 name of the call  2 fence of who asks  3 tokens  4 requests  5 lease of its place in the line in ms (0: it does not wait)
+--       6 ms that it may wait yet  7 longest time until sending  8 life of an entry after its sending  9 life of the call's record
+--       10 channel  11 weight of the Claw  12 the most calls under way at once ('' = any)  13 1 where the Claw is paused
+--       14 life of the fence  15 ms after which it is surely under way no longer; then for each level its kind, its cap of requests and its
+--       cap of tokens ('' = none)
+-- Answers: { kind, facts, states, Redis' time in ms }; facts of each kind:
+--   granted { ms left for sending } | wait { level, limit, ms until room, place (0 = head, -1 = it does not wait), ms after which
+--   to ask again (-1 = when called) } | never { level, limit } | superseded { the newest fence } | unfenced | unmarked | closed { ms } | unsteady | ahead (see steady.lua)
+-- The call waits at the lowest level that denies it; only there may it hold up other Claws.
+local marker, fence, call, line = KEYS[1], KEYS[2], KEYS[3], line_of(KEYS[4])
 local ref, mine, tokens, requests = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local lease, send_within, entry, keep, channel = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8], ARGV[9]
+local lease, left, send_within, entry = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local keep, channel, weight, at_once = tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
+local paused, fence_life, under_way = ARGV[13] == '1', ARGV[14], tonumber(ARGV[15])
+local books_life = 4 * (send_within + entry)
 
-local function read_levels()
-  local levels = {}
-  for i = 7, #KEYS, 2 do
-    local level = level_of(KEYS[i], KEYS[i + 1])
-    level.requests_cap, level.tokens_cap = tonumber(ARGV[i + 3]), tonumber(ARGV[i + 4])
-    table.insert(levels, level)
-  end
-  return levels
-end
-
-local function over(level, counted_requests, counted_tokens)
-  if level.requests_cap and counted_requests + requests > level.requests_cap then return 'requests' end
-  if level.tokens_cap and counted_tokens + tokens > level.tokens_cap then return 'tokens' end
-  return nil
-end
-
--- The moment at which enough of this level's entries will have left, if nothing is settled before.
-local function room_at(level)
-  local counted_requests, counted_tokens, from = level.requests, level.tokens, 0
-  while true do
-    local page = redis.call('ZRANGE', level.log, from, from + 63, 'WITHSCORES')
-    if #page == 0 then return 0 end
-    for i = 1, #page, 2 do
-      local t, r = string.match(page[i], '|(%d+)|(%d+)$')
-      counted_tokens, counted_requests = counted_tokens - tonumber(t), counted_requests - tonumber(r)
-      if not over(level, counted_requests, counted_tokens) then return tonumber(page[i + 1]) end
-    end
-    from = from + 64
-  end
-end
-
--- Drops the tickets of waiters that no longer renew them. Whether this call may go first, and whether anyone waits.
+-- Whether this call may go first, whether anyone waits, and when the head's lease runs out.
 local function my_turn(now)
-  if redis.call('ZCARD', queue) == 0 then return true, false end
-  local gone = redis.call('ZRANGEBYSCORE', leases, '-inf', now)
-  for _, waiter in ipairs(gone) do
-    redis.call('ZREM', queue, waiter)
-    redis.call('ZREM', leases, waiter)
-  end
-  local head = redis.call('ZRANGE', queue, 0, 0)[1]
+  if redis.call('ZCARD', line.queue) == 0 then return true, false end
+  drop_lapsed(line, now, channel)
+  local head = redis.call('ZRANGE', line.queue, 0, 0)[1]
   if not head or head == ref then return true, true end
-  if #gone > 0 then redis.call('PUBLISH', channel, head) end
-  return false, true
+  return false, true, tonumber(redis.call('ZSCORE', line.leases, head) or now)
 end
 
 local function wait(now)
   if lease == 0 then
-    leave_queue(queue, leases, ref, channel)
+    leave_line(line, ref, now, nil, channel)
     return -1
   end
-  if not redis.call('ZSCORE', queue, ref) then redis.call('ZADD', queue, redis.call('INCR', tickets), ref) end
-  redis.call('ZADD', leases, now + lease, ref)
-  for _, key in ipairs({ queue, leases, tickets }) do redis.call('PEXPIRE', key, lease * 10) end
-  return redis.call('ZRANK', queue, ref)
+  if not redis.call('ZSCORE', line.queue, ref) then redis.call('ZADD', line.queue, redis.call('INCR', line.tickets), ref) end
+  redis.call('ZADD', line.leases, now + lease, ref)
+  for _, key in ipairs({ line.queue, line.leases, line.tickets }) do redis.call('PEXPIRE', key, lease * 10) end
+  return redis.call('ZRANK', line.queue, ref)
 end
 
-local function grant(levels, now)
-  local expires, names = now + send_within + entry, ''
+-- The Claw stands for its head at this level from now on (none: it waits for itself only).
+local function stand_at(level, reason, now)
+  leave_place(line, channel, level and level.base)
+  local place_lease = math.ceil(lease / LEASES_OF_A_PLACE)
+  redis.call('HSET', line.place, 'reason', reason, 'lease', place_lease)
+  redis.call('PEXPIRE', line.place, lease * 10)
+  if not level then return end
+  if level.member then
+    redis.call('ZADD', level.base .. ':places', now + place_lease, level.member)
+  else
+    enter(line, level.base, level.pass, now + place_lease)
+  end
+  for _, key in ipairs({ ':turns', ':places', ':entries' }) do redis.call('PEXPIRE', level.base .. key, lease * 10) end
+end
+
+local function grant(levels, now, anyone_waits, its_claw)
+  local expires, names, passes = now + send_within + entry, '', {}
   for _, level in ipairs(levels) do
     put(level, ref, tokens, requests, expires)
+    if level.has_turns then
+      take_turn(level, requests, tokens, weight, now)
+      passes[level.base] = level.pass
+    end
     names = names .. level.log .. '\n' .. level.sum .. '\n'
   end
   redis.call('HSET', call, 'permitted', now, 'expires', expires, 'tokens', tokens, 'requests', requests,
-    'reserved', tokens, 'ref', ref, 'queue', queue, 'levels', names)
+    'reserved', tokens, 'ref', ref, 'queue', line.queue, 'levels', names)
   redis.call('PEXPIRE', call, keep)
+  redis.call('ZADD', line.flight, now + under_way, ref)
+  redis.call('PEXPIRE', line.flight, keep)
+  if its_claw ~= line.base then redis.call('SET', claw_of_task(fence), line.base, 'PX', fence_life) end
+  if anyone_waits then leave_line(line, ref, now, passes, channel) end
 end
 
-local closed_until = redis.call('GET', marker)
-if not closed_until then return { 'unmarked' } end
-local newest = tonumber(redis.call('GET', fence) or nil)
-if not newest or newest < mine then return { 'unfenced' } end
+-- Whether as many calls are under way as may be. One that the release before settled still stands there: it goes when it is in the way.
+local function all_under_way(now)
+  redis.call('ZREMRANGEBYSCORE', line.flight, '-inf', now)
+  if redis.call('ZCARD', line.flight) < at_once then return false end
+  local others = string.sub(call, 1, #call - #ref)
+  for _, other in ipairs(redis.call('ZRANGE', line.flight, 0, 15)) do
+    if redis.call('HGET', others .. other, 'settled') then redis.call('ZREM', line.flight, other) end
+  end
+  return redis.call('ZCARD', line.flight) >= at_once
+end
+
+local marked = redis.call('GET', marker)
+if not marked then return { 'unmarked', {}, {}, clock() } end
+local fenced = redis.call('MGET', fence, claw_of_task(fence))
+local newest = tonumber(fenced[1] or nil)
+if not newest or newest < mine then return { 'unfenced', {}, {}, clock() } end
+
+local levels = read_levels(5, 16)
+local now, clock_now = open_books(levels, line.base)
 if newest > mine then
-  leave_queue(queue, leases, ref, channel)
-  return { 'superseded' }
+  leave_line(line, ref, now, nil, channel)
+  return { 'superseded', { fenced[1] }, {}, clock_now }
 end
+if not is_steady(clock_now) then return { 'unsteady', {}, {}, clock_now } end
+-- By the clock itself: books that lie ahead of it may be dropped only once this is over.
+if clock_now < tonumber(marked) then return { 'closed', { tonumber(marked) - clock_now }, {}, clock_now } end
+if now - clock_now > send_within + entry then
+  if not drop_ahead(levels, clock_now, send_within + entry) then return { 'ahead', {}, {}, clock_now } end
+  now = open_books(levels, line.base)
+end
+for _, level in ipairs(levels) do drop_expired(level, now) end
 
-local levels = read_levels()
-local now = open_books(levels)
-if now < tonumber(closed_until) then return { 'closed', tonumber(closed_until) - now } end
+local function answer(kind, facts, states)
+  close_books(levels, now, books_life)
+  return { kind, facts, states or states_of(levels, now), clock_now }
+end
 
 -- Asked again: the same answer, with the time that is left of it, and none once the call is over.
 local before = redis.call('HMGET', call, 'permitted', 'settled')
 if before[1] then
-  if before[2] then return { 'granted', 0 } end
-  return { 'granted', math.max(0, tonumber(before[1]) + send_within - now) }
+  return answer('granted', { before[2] and 0 or math.max(0, tonumber(before[1]) + send_within - now) })
 end
 
 for i, level in ipairs(levels) do
-  local limit = over(level, 0, 0)
+  local limit = never_fits(level, requests, tokens)
   if limit then
-    leave_queue(queue, leases, ref, channel)
-    return { 'never', i, limit }
+    leave_line(line, ref, now, nil, channel)
+    return answer('never', { i, limit })
   end
 end
 
-local turn, anyone_waits = my_turn(now)
-local denying, denied_limit, room = 0, 'queue', now
+local first_in_line, anyone_waits, head_until = my_turn(now)
+if paused then
+  -- Who stood there has to hear of it: it may not have seen yet that the Claw is stopped, nor see it before it is deployed again.
+  if leave_place(line, channel) and not first_in_line then wake_head(line.base, channel) end
+  return answer('wait', { 1, 'paused', 0, wait(now), -1 })
+end
+
+-- Who cannot live to see the key open again is told so now.
+for _, level in ipairs(levels) do
+  level.closed = closed_until(level, now, clock_now)
+  if level.closed > now + left then lease = 0 end
+end
+
+if not first_in_line and lease > 0 then
+  return answer('wait', { 1, 'queue', 0, wait(now), math.max(1, head_until - now) }, {})
+end
+
+local denying, denied_limit, room, ahead = 0, 'queue', now, nil
+local function deny(i, limit)
+  if denying == 0 then denying, denied_limit = i, limit end
+end
+if at_once and all_under_way(now) then deny(1, 'calls') end
 for i, level in ipairs(levels) do
-  drop_expired(level, now)
-  local limit = over(level, level.requests, level.tokens)
-  if limit then
-    room = math.max(room, room_at(level))
-    if denying == 0 then denying, denied_limit = i, limit end
+  local goes_before = level.has_turns and before_me(level, line, now) or nil
+  if level.closed > now then
+    room = math.max(room, level.closed)
+    deny(i, 'provider')
   end
+  local limit = over(level, level.requests, level.tokens, requests, tokens)
+  if limit then
+    room = math.max(room, room_at(level, requests, tokens))
+    deny(i, limit)
+  end
+  if goes_before and first_in_line then deny(i, 'turn') end
+  if denying == i then ahead = goes_before end
 end
 
-if turn and denying == 0 then
-  grant(levels, now)
-  if anyone_waits then leave_queue(queue, leases, ref, channel) end
-  close_books(levels, now, 4 * (send_within + entry))
-  return { 'granted', send_within }
+if first_in_line and denying == 0 then
+  grant(levels, now, anyone_waits, fenced[2])
+  return answer('granted', { send_within })
 end
-close_books(levels, now, 4 * (send_within + entry))
-return { 'wait', denying, denied_limit, room - now, wait(now) }
+if denying == 0 then denying = 1 end
+local look_again = room > now and room - now or -1
+local place = wait(now)
+if place == 0 then
+  local at = levels[denying]
+  stand_at(at.has_turns and at or nil, at.kind .. ' ' .. denied_limit, now)
+  if ahead then
+    look_again = math.max(1, tonumber(redis.call('ZSCORE', at.base .. ':places', ahead) or now) - now)
+  elseif denied_limit == 'calls' then
+    look_again = -1
+  end
+end
+return answer('wait', { denying, denied_limit, room - now, place, look_again }, place >= 0 and {} or nil)

@@ -2,10 +2,24 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 
-const NAMES = ['permit', 'sent', 'settle', 'fence', 'mark', 'withdraw', 'window'] as const;
-export type ScriptName = (typeof NAMES)[number];
+/** Each script with the shared parts that stand before it. */
+const PARTS = {
+  permit: ['steady', 'log', 'line', 'closed', 'turns'],
+  extend: ['steady', 'log'],
+  sent: ['steady', 'log', 'line'],
+  settle: ['log', 'line'],
+  fence: ['line'],
+  forget: ['line'],
+  mark: [],
+  time: [],
+  withdraw: ['line'],
+  window: ['log', 'line'],
+  close: ['line', 'closed'],
+  standing: ['log', 'line', 'closed', 'turns'],
+} as const;
+export type ScriptName = keyof typeof PARTS;
 
-interface Script {
+export interface Script {
   readonly text: string;
   readonly sha: string;
 }
@@ -13,14 +27,19 @@ interface Script {
 /** Redis' own TIME; a test of borders gives another text in its place. */
 export const REDIS_CLOCK = read('clock');
 
-/** The limiter's Lua scripts, each with the shared books before it. */
+/** The limiter's Lua scripts. */
 export class Scripts {
   readonly #scripts: ReadonlyMap<ScriptName, Script>;
 
   constructor(clock: string = REDIS_CLOCK) {
-    const shared = `${clock}\n${read('log')}`;
-    this.#scripts = new Map(NAMES.map((name) => [name, script(`${shared}\n${read(name)}`)]));
+    const names = Object.keys(PARTS) as ScriptName[];
+    this.#scripts = new Map(
+      names.map((name) => [name, script([clock, ...PARTS[name].map(read), read(name)].join('\n'))]),
+    );
   }
+
+  /** What to run where somebody else sends it, such as in a pipeline. */
+  of = (name: ScriptName): Script => this.#scripts.get(name) as Script;
 
   /** Runs a script by its hash, and sends its text only where Redis does not have it. */
   async run(
@@ -29,7 +48,7 @@ export class Scripts {
     keys: readonly string[],
     args: readonly (string | number)[],
   ): Promise<unknown> {
-    const { sha, text } = this.#scripts.get(name) as Script;
+    const { sha, text } = this.of(name);
     try {
       return await redis.evalsha(sha, keys.length, ...keys, ...args);
     } catch (error) {

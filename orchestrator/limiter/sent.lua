@@ -9,18 +9,24 @@ local record = record_of(KEYS[1])
 if not record then return { 'unknown' } end
 if record.sent then return { 'known' } end
 
-local now = open_books(record.levels)
+local now, clock_now = open_books(record.levels)
 local sent = math.min(now, math.max(record.permitted, now - ago))
 local expires = sent + entry
-local late = sent > record.permitted + send_within
+-- Over a step of the clock nobody can say so by it, and nothing is permitted anyway: it is charged once, at the later time.
+local is_past = sent > (record.due or record.permitted + send_within)
+local is_after_step = is_past and not judges(clock_now)
+local late = is_past and not is_after_step
 
 for _, level in ipairs(record.levels) do
   drop_expired(level, now)
   if late then
     -- Its permit covers it no longer: it is charged again at its true time, beside the charge that runs out.
     if expires > now then put(level, record.ref .. '#late', record.tokens, record.requests, expires) end
-  elseif take(level, record.ref, record.tokens, record.requests) and expires > now then
-    put(level, record.ref, record.tokens, record.requests, expires)
+  else
+    local stood = take(level, record.ref, record.tokens, record.requests)
+    if (stood or is_after_step) and expires > now then
+      put(level, record.ref, record.tokens, record.requests, expires)
+    end
   end
 end
 
@@ -30,5 +36,5 @@ else
   redis.call('HSET', KEYS[1], 'sent', sent, 'expires', expires)
 end
 close_books(record.levels, now, 4 * (send_within + entry))
-wake_head(record.queue, channel)
+wake_all(record, channel)
 return { 'booked', late and record.tokens or 0 }

@@ -9,6 +9,11 @@ export class Wakeable {
     this.#wake?.();
   }
 
+  /** It was called since `forgetNews`. */
+  get hasNews(): boolean {
+    return this.#woken;
+  }
+
   /** News from before this moment no longer counts. */
   forgetNews(): void {
     this.#woken = false;

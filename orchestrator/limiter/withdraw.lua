@@ -1,3 +1,3 @@
--- A waiter goes. KEYS 1 queue, 2 leases; ARGV 1 name of the call, 2 channel.
-leave_queue(KEYS[1], KEYS[2], ARGV[1], ARGV[2])
+-- A waiter goes. KEYS 1 base of the Claw; ARGV 1 name of the call, 2 channel.
+leave_line(line_of(KEYS[1]), ARGV[1], clock(), nil, ARGV[2])
 return 1

@@ -5,8 +5,9 @@ import type { GateAddress } from '#protocol/bootstrap.ts';
 import { ControllerSession } from '#protocol/link-controller.ts';
 import type { LinkConnection } from '#protocol/link-connection.ts';
 import type { FromCage, HelloMessage, ToCage } from '#protocol/link-messages.ts';
-import { LINK_PULSE, type LinkPulse } from '#protocol/link-tls.ts';
+import { ACK_WITHIN_MS, LINK_PULSE, type LinkPulse } from '#protocol/link-tls.ts';
 import type { VersionRange } from '#protocol/link-versions.ts';
+import { inWordsOf } from '#protocol/link-words.ts';
 import type { Secret } from '#secret/secret.ts';
 import { attachToLink } from './attach.ts';
 import { secureLink } from './secure.ts';
@@ -130,7 +131,7 @@ class DialledLink implements Link {
   }
 
   send(message: ToCage): void {
-    this.#session.session.send(message);
+    this.#session.session.send(inWordsOf(this.hello.version, message));
   }
 
   acknowledged(): Promise<void> {
@@ -225,6 +226,7 @@ class DialledLink implements Link {
         pause: () => void tls.pause(),
         resume: () => void tls.resume(),
         close: () => closeSoon(tls),
+        later: (run) => void setTimeout(run, ACK_WITHIN_MS),
       });
       const pulse = setInterval(() => {
         if (this.#session.session.connection === connection) this.#session.session.keepAlive();

@@ -1,6 +1,8 @@
 import { CodedError, toCodedError } from '#errors/coded-error.ts';
 import { isFinal } from '#task/state.ts';
 import type { Runtime } from '#runtime/runtime.ts';
+import type { EventHub } from '../events/event-hub.ts';
+import { ofCage } from '../events/unwritten.ts';
 import type { CageKeeper } from '../launch/cage-keeper.ts';
 import type { Runs } from '../launch/runs.ts';
 import { fenceOf } from '#task/fence.ts';
@@ -19,6 +21,7 @@ interface Parts {
   readonly runs: Runs;
   readonly telemetry: Telemetry;
   readonly limiter: Limiter;
+  readonly events: Pick<EventHub, 'acknowledged'>;
   readonly organisation: string;
   readonly isLaunching: (task: string) => boolean;
   /** Why a cage that was silent for so long is stuck, where it is. */
@@ -28,7 +31,7 @@ interface Parts {
 
 /**
  * Takes over what nobody holds: attempts and warm cages of an orchestrator that is gone (of an earlier start, too), and those of our own that nobody listens to. What another
- * holds is never touched; of several that try one gets it. What cannot be reached now (the engine, the gate, the limiter) is tried again by every round of the reconciler; nothing is ended for it.
+ * holds is never touched; of several that try one gets it. What cannot be reached now (the engine, the gate) is tried again by every round of the reconciler; nothing is ended for it.
  */
 export class Adoption {
   readonly #parts: Parts;
@@ -122,7 +125,8 @@ export class Adoption {
     if (!row || !claw) return new CodedError('cage_died');
     const container = await runtime.inspect(row.id);
     if (container?.state !== 'running') return lossOf(container ?? {});
-    await limiter.fence(organisation, task.id, fenceOf(task.epoch, row.epoch));
+    const fence = fenceOf(task.epoch, row.epoch);
+    await limiter.takeOver(organisation, task.id, fence);
     const beganMs = performance.now();
     const cage = await keeper.connect(row).catch(async (error: unknown) => {
       const coded = toCodedError(error);
@@ -136,12 +140,23 @@ export class Adoption {
     if (cage.hello.task?.taskId !== task.id || cage.hello.task.epoch !== task.epoch)
       return new CodedError('cage_died');
     if (task.waiting !== null) await store.tasks.setWaiting(task, null);
+    const { ackedEvent, acted } = cage.hello.task;
+    // The holder of before may have heard it, and could not write it.
+    if (acted && !task.acted) await store.tasks.markActed(task);
+    if (ackedEvent !== undefined) this.#lookForEvents(task, fence, ackedEvent);
     const run = runs.listen({ task, claw, cage, deadlineMs: remainingMs(task) });
     telemetry.cageStarted({ kind: 'adopted', seconds: 0 });
     if (task.state === 'starting') await store.tasks.transition(task, 'running', { startedAt: new Date() });
     const now = await store.tasks.byId(organisation, task.id);
     if (now?.cancelRequested) run.stop('cancelled');
     return undefined;
+  }
+
+  /** What the holder of before took and wrote nowhere is gone with it. */
+  #lookForEvents({ organisation, id, epoch }: TaskRow, fence: number, acked: number): void {
+    const by = { fence, once: ofCage(epoch, acked) };
+    // A newer holder looks for itself.
+    this.#parts.events.acknowledged({ organisation, task: id }, by).catch(() => undefined);
   }
 
   /** An attempt that never began begins anew; one that had begun is tried again only where that is allowed though nobody saw what it did. */

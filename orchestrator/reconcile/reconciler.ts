@@ -34,7 +34,7 @@ const SOON_MS = 50;
 
 /**
  * Compares what should be (rows) with what is (jobs, cages) and mends the difference, again and again:
- * waiting tasks are dispatched, attempts that nobody listens to taken over, cages past their idle time ended, the gate brought back; what is left over is the reaper's, times that are over are TimeLimits'.
+ * waiting tasks are dispatched, attempts that nobody listens to taken over, cages past their idle time and spares that are too many ended, the gate brought back; what is left over is the reaper's, times that are over are TimeLimits'.
  */
 export class Reconciler {
   readonly #parts: Parts;
@@ -67,6 +67,7 @@ export class Reconciler {
       attempts: () => this.#parts.adoption.round(),
       'ends that failed': () => this.#parts.keeper.endAgain(),
       leftovers: () => this.#parts.reaper.round(),
+      'spares above the limit': () => this.#parts.spares.endAbove(this.#parts.organisation),
       tasks: () => this.#wake(),
     };
     for (const [part, work] of Object.entries(parts)) {

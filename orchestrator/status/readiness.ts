@@ -7,6 +7,17 @@ export type Probe = (signal: AbortSignal) => Promise<string | undefined | void>;
 const PROBE_MS = 2000;
 
 /**
+ * Whether calls are permitted. Without Redis it is not ready, with the reason. Closed after a loss of Redis or a step of its clock it is ready, and says for how long: tasks are accepted and
+ * begin, and their calls wait; to take the orchestrator out of service would help nobody, as the others are closed as well.
+ */
+export const limiterProbe =
+  (limiter: { ping(): Promise<void>; readonly closedReason: string | undefined }): Probe =>
+  async () => {
+    await limiter.ping();
+    return limiter.closedReason;
+  };
+
+/**
  * Asks every part at once; a part that does not answer in two seconds is not ready, and says why. A part that is ready with a reason works, but not as it should: tasks are accepted, and some
  * of them wait.
  */

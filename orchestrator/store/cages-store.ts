@@ -209,6 +209,16 @@ export class CagesStore {
     return Number(count);
   }
 
+  /** All of an organisation: spares, those that verify a key, and those that are ending with them. */
+  async countOfOrganisation(organisation: string): Promise<number> {
+    const { count } = await this.#db
+      .selectFrom('cages')
+      .select((cage) => cage.fn.countAll<number>().as('count'))
+      .where('organisationId', '=', organisation)
+      .executeTakeFirstOrThrow();
+    return Number(count);
+  }
+
   /** All that there are, of whatever organisation: each has a place of the engine. */
   async countAll(): Promise<number> {
     const { count } = await this.#db

@@ -21,6 +21,9 @@ export interface KeyRow {
   readonly state: 'active' | 'revoked';
   readonly verifiedAt: Date | null;
   readonly createdAt: Date;
+  /** Of all its Claws together, in any 60 s; null is no cap. */
+  readonly requestsPerMinute: number | null;
+  readonly tokensPerMinute: number | null;
 }
 
 const COLUMNS = [
@@ -36,14 +39,17 @@ const COLUMNS = [
   'state',
   'verifiedAt',
   'createdAt',
+  'requestsPerMinute',
+  'tokensPerMinute',
 ] as const;
 
 export type NewKey = Pick<
   KeyRow,
   'id' | 'organisation' | 'name' | 'provider' | 'baseUrl' | 'ca' | 'masked' | 'verifiedAt'
-> & {
-  readonly record: Buffer;
-};
+> &
+  Partial<Pick<KeyRow, 'requestsPerMinute' | 'tokensPerMinute'>> & {
+    readonly record: Buffer;
+  };
 
 /** An envelope with what it is bound to. */
 export interface KeyRecord {
@@ -153,6 +159,23 @@ export class KeysStore {
     throw key.state === 'revoked'
       ? new CodedError('key_revoked', { key: key.name })
       : new CodedError('conflict', { version: key.version });
+  }
+
+  /** A cap that is left out stays; `undefined` where there is no such key. */
+  async setCaps(
+    organisation: string,
+    id: string,
+    caps: { requestsPerMinute?: number | null | undefined; tokensPerMinute?: number | null | undefined },
+  ): Promise<KeyRow | undefined> {
+    const given = Object.fromEntries(Object.entries(caps).filter(([, cap]) => cap !== undefined));
+    if (Object.keys(given).length === 0) return this.byId(organisation, id);
+    return this.#db
+      .updateTable('keys')
+      .set(given)
+      .where('organisationId', '=', organisation)
+      .where('id', '=', id)
+      .returning(COLUMNS)
+      .executeTakeFirst();
   }
 
   /** Destroys the record: nothing opens the key any more. Revoking twice is fine; `undefined` where there is no such key. */

@@ -6,12 +6,14 @@ import type { Database } from './schema.ts';
 import { first } from './migrations/0001-first.ts';
 import { wholeWay } from './migrations/0002-whole-way.ts';
 import { leases } from './migrations/0003-leases.ts';
+import { limits } from './migrations/0004-limits.ts';
 
 /** In order of their names. One that was released is never changed: what comes later is a new one. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-first': first,
   '0002-whole-way': wholeWay,
   '0003-leases': leases,
+  '0004-limits': limits,
 };
 
 /** What a later release did here is done. */

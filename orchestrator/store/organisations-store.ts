@@ -6,9 +6,16 @@ export interface OrganisationRow {
   readonly id: string;
   readonly name: string;
   readonly createdAt: Date;
+  /** Of all its Claws together, in any 60 s; null is no cap. */
+  readonly requestsPerMinute: number | null;
+  readonly tokensPerMinute: number | null;
+  /** Cages at once; null: as many as the machine takes. */
+  readonly maxCages: number | null;
 }
 
-const COLUMNS = ['id', 'name', 'createdAt'] as const;
+export type OrganisationCaps = Pick<OrganisationRow, 'requestsPerMinute' | 'tokensPerMinute' | 'maxCages'>;
+
+const COLUMNS = ['id', 'name', 'createdAt', 'requestsPerMinute', 'tokensPerMinute', 'maxCages'] as const;
 
 /** Tenants. Until there are accounts there is one, which the first start makes. */
 export class OrganisationsStore {
@@ -39,6 +46,29 @@ export class OrganisationsStore {
       .select(COLUMNS)
       .where('name', '=', name)
       .executeTakeFirstOrThrow();
+  }
+
+  async byId(organisation: string): Promise<OrganisationRow | undefined> {
+    return this.#db
+      .selectFrom('organisations')
+      .select(COLUMNS)
+      .where('id', '=', organisation)
+      .executeTakeFirst();
+  }
+
+  /** What is left out stays; `undefined` where there is no such organisation. */
+  async setCaps(
+    organisation: string,
+    caps: { readonly [Cap in keyof OrganisationCaps]?: OrganisationCaps[Cap] | undefined },
+  ): Promise<OrganisationRow | undefined> {
+    const given = Object.fromEntries(Object.entries(caps).filter(([, cap]) => cap !== undefined));
+    if (Object.keys(given).length === 0) return this.byId(organisation);
+    return this.#db
+      .updateTable('organisations')
+      .set(given)
+      .where('id', '=', organisation)
+      .returning(COLUMNS)
+      .executeTakeFirst();
   }
 
   /** The envelope of what signs its webhooks; null where none was made yet. */

@@ -3,6 +3,7 @@ import type { ClawRow } from './claws-store.ts';
 import { ClawsStore } from './claws-store.ts';
 import type { CageRow } from './cage-row.ts';
 import { CagesStore, type NewCage } from './cages-store.ts';
+import { OrganisationsStore } from './organisations-store.ts';
 import type { Database } from './schema.ts';
 import { TasksStore, type TaskRow } from './tasks-store.ts';
 
@@ -13,7 +14,10 @@ export type NoPlace =
   | { readonly reason: 'concurrency'; readonly first: readonly TaskRow[] }
   | { readonly reason: 'its cage is being emptied' }
   | { readonly reason: 'its last container is not gone yet' }
-  | { readonly reason: 'a place for its cage' };
+  | { readonly reason: NoCage };
+
+/** None is free: of those of the whole installation, or of those that its organisation may have at once. */
+export type NoCage = 'a place for its cage' | 'a place for its cage in this organisation';
 
 /** An attempt that nobody else can start, with the row of its cage: a warm one, or one that has yet to be made. */
 export interface Place {
@@ -26,7 +30,7 @@ export interface Place {
 type Prepared = Pick<NewCage, 'id' | 'linkSecretRecord'>;
 
 /**
- * Who gets the last place: of a Claw's concurrency, and of the cages that there may be at once. Each is decided under a lock of the database, by counting rows, so that several orchestrators
+ * Who gets the last place: of a Claw's concurrency, of the cages that its organisation may have at once, and of those that there may be at all. Each is decided under a lock of the database, by counting rows, so that several orchestrators
  * cannot both take it. A place is a cage's row: it is free again when the row is deleted.
  */
 export class PlacesStore {
@@ -60,13 +64,15 @@ export class PlacesStore {
         return { reason: 'its last container is not gone yet' };
       const isWarm = (await cages.warmOf(organisation, claw.id)).length > 0;
       if (!isWarm && (await isBeingEmptied(trx, claw))) return { reason: 'its cage is being emptied' };
-      if (!isWarm && !(await hasPlace(trx, maxCages))) return { reason: 'a place for its cage' };
+      const full = isWarm ? undefined : await whatIsFull(trx, organisation, maxCages);
+      if (full !== undefined) return { reason: full };
       const begun = await tasks.takeEpoch(task, holder);
       if (!begun) return { reason: 'gone' };
       const warm = isWarm ? await cages.claimWarm(begun, holder) : undefined;
       if (warm) return { task: begun, claw, cage: warm, isNew: false };
       // The warm one was retired in this very moment.
-      if (isWarm && !(await hasPlace(trx, maxCages))) throw new Undone({ reason: 'a place for its cage' });
+      const fullNow = isWarm ? await whatIsFull(trx, organisation, maxCages) : undefined;
+      if (fullNow !== undefined) throw new Undone({ reason: fullNow });
       const cage = await cages.insert({
         ...prepared,
         organisation,
@@ -95,7 +101,7 @@ export class PlacesStore {
       const cages = new CagesStore(trx);
       await lockClaw(trx, id);
       const present = claw.reuse === 'claw' ? await cages.countOf(organisation, id) : await spares(trx, id);
-      if (present >= perClaw || !(await hasPlace(trx, maxCages))) return undefined;
+      if (present >= perClaw || (await whatIsFull(trx, organisation, maxCages))) return undefined;
       return cages.insert({ ...prepared, organisation, claw: id, purpose: 'task', holder });
     });
   }
@@ -125,10 +131,18 @@ async function lockClaw(trx: Transaction<Database>, claw: string): Promise<void>
   await sql`select pg_advisory_xact_lock(hashtextextended(${`clawcage claw ${claw}`}, 0))`.execute(trx);
 }
 
-/** Always taken after that of a Claw. */
-async function hasPlace(trx: Transaction<Database>, maxCages: number): Promise<boolean> {
+/** `undefined` where there is a place. One lock for both counts, always taken after that of a Claw, so that a change of the organisation's own number is seen by the next who asks. */
+async function whatIsFull(
+  trx: Transaction<Database>,
+  organisation: string,
+  maxCages: number,
+): Promise<NoCage | undefined> {
   await sql`select pg_advisory_xact_lock(hashtextextended('clawcage places', 0))`.execute(trx);
-  return (await new CagesStore(trx).countAll()) < maxCages;
+  const cages = new CagesStore(trx);
+  if ((await cages.countAll()) >= maxCages) return 'a place for its cage';
+  const own = (await new OrganisationsStore(trx).byId(organisation))?.maxCages ?? null;
+  if (own === null || (await cages.countOfOrganisation(organisation)) < own) return undefined;
+  return 'a place for its cage in this organisation';
 }
 
 async function spares(trx: Transaction<Database>, claw: string): Promise<number> {

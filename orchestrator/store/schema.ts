@@ -11,6 +11,9 @@ export interface Database {
     createdAt: Date;
     /** Enveloped; null until somebody asks for it. */
     webhookSecretRecord: Generated<Buffer | null>;
+    requestsPerMinute: Generated<number | null>;
+    tokensPerMinute: Generated<number | null>;
+    maxCages: Generated<number | null>;
   };
   readonly keys: {
     id: string;
@@ -26,6 +29,8 @@ export interface Database {
     state: 'active' | 'revoked';
     verifiedAt: Date | null;
     createdAt: Date;
+    requestsPerMinute: Generated<number | null>;
+    tokensPerMinute: Generated<number | null>;
   };
   readonly claws: {
     id: string;

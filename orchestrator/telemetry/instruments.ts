@@ -99,6 +99,30 @@ export function createInstruments(register: Registry) {
     windowTokens: gauge('clawcage_window_tokens', 'Tokens that count against the cap now.', 'claw'),
     windowRequests: gauge('clawcage_window_requests', 'Requests that count against the cap now.', 'claw'),
     waitingCalls: gauge('clawcage_waiting_calls', 'Calls that wait for a permit.', 'claw'),
+    sharedCapTokens: gauge(
+      'clawcage_shared_cap_tokens_per_minute',
+      'Cap of tokens in any 60 s of a key or the organisation; absent where there is none.',
+      'level',
+      'id',
+    ),
+    sharedCapRequests: gauge(
+      'clawcage_shared_cap_requests_per_minute',
+      'Cap of requests in any 60 s of a key or the organisation; absent where there is none.',
+      'level',
+      'id',
+    ),
+    sharedWindowTokens: gauge(
+      'clawcage_shared_window_tokens',
+      'Tokens that count now against the cap of a key or the organisation.',
+      'level',
+      'id',
+    ),
+    sharedWindowRequests: gauge(
+      'clawcage_shared_window_requests',
+      'Requests that count now against the cap of a key or the organisation.',
+      'level',
+      'id',
+    ),
     webhooks: counter(
       'clawcage_webhook_attempts_total',
       'Attempts to deliver a webhook, by what came of them.',

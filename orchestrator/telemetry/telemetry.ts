@@ -14,6 +14,8 @@ const WEBHOOK_OUTCOMES = ['delivered', 'retried', 'failed'] as const;
 const OPEN_STATES = ['queued', 'starting', 'running'] as const;
 const END_STATES = ['succeeded', 'failed', 'cancelled', 'timed_out'] as const;
 const CAGE_KINDS = ['cold', 'warm', 'adopted'] as const;
+/** What denies a permit: see Denial in orchestrator/limiter. */
+const LIMITS = ['requests', 'tokens', 'calls', 'queue', 'turn', 'provider'] as const;
 const SOURCES = ['reported', 'full', 'request'] as const;
 
 /** Gauges of prom-client that are named like counters, which `promtool check metrics` rejects. */
@@ -24,10 +26,21 @@ const MISNAMED = [
 ];
 
 export interface TelemetryOptions {
-  /** How many Claws, and how many models, have series of their own. */
+  /** How many Claws, and how many models, have series of their own; of keys there are as many as of Claws. */
   readonly mostClaws?: number;
   readonly mostModels?: number;
 }
+
+/** What counts now at a level that Claws share. */
+export interface SharedWindow {
+  readonly level: 'key' | 'organisation';
+  readonly id: string;
+  readonly caps: Caps;
+  readonly requests: number;
+  readonly tokens: number;
+}
+
+const MOST_CLAWS = 500;
 
 /**
  * What happened, as metrics. Every method is named for the event and takes ids and counts only. Nothing here throws
@@ -38,13 +51,15 @@ export class Telemetry {
   readonly #instruments: Instruments = createInstruments(this.#registry);
   readonly #claws: BoundedLabels;
   readonly #models: BoundedLabels;
+  readonly #mostShared: number;
   readonly #readings: (() => Promise<void>)[] = [];
 
   constructor(options: TelemetryOptions = {}) {
     const { folded, tasks, cageStart, permitWait, webhooks, refused } = this.#instruments;
     for (const level of ['claw', 'organisation']) refused.inc({ level }, 0);
     for (const outcome of WEBHOOK_OUTCOMES) webhooks.inc({ outcome }, 0);
-    this.#claws = new BoundedLabels(options.mostClaws ?? 500, () => folded.inc({ label: 'claw' }));
+    this.#mostShared = options.mostClaws ?? MOST_CLAWS;
+    this.#claws = new BoundedLabels(this.#mostShared, () => folded.inc({ label: 'claw' }));
     this.#models = new BoundedLabels(options.mostModels ?? 50, () => folded.inc({ label: 'model' }));
     for (const label of ['claw', 'model']) folded.inc({ label }, 0);
     for (const state of OPEN_STATES) tasks.set({ state }, 0);
@@ -89,7 +104,7 @@ export class Telemetry {
     source: ChargeSource;
     /** What the call is charged, where it is not what was reported. */
     chargedTokens?: number;
-    /** What was held for it since its permit, if the permit was told with its tokens. */
+    /** What was held for it since its permit, if that was told by `tokensReserved`. */
     reservedTokens?: number;
   }): void {
     const { usage, source, chargedTokens, reservedTokens } = event;
@@ -109,19 +124,22 @@ export class Telemetry {
     claw: string;
     decision: 'granted' | 'denied';
     waitMs: number;
-    /** Of a denial by a cap. */
-    limit?: 'requests' | 'tokens' | 'queue' | undefined;
-    /** Of a grant: what is held from now on, until the call is settled. */
-    reservedTokens?: number;
+    /** Of a denial by a limit: one of LIMITS, anything else is none. */
+    limit?: unknown;
   }): void {
     const { claw } = this.#labels(event.claw);
-    const { permits, permitWait, reserved } = this.#instruments;
-    permits.inc({ claw, decision: event.decision, limit: event.limit ?? 'none' });
+    const { permits, permitWait } = this.#instruments;
+    const limit = LIMITS.find((known) => known === event.limit) ?? 'none';
+    permits.inc({ claw, decision: event.decision, limit });
     permitWait.observe({ decision: event.decision }, event.waitMs / 1000);
-    if (event.reservedTokens !== undefined) reserved.inc({ claw }, event.reservedTokens);
   }
 
-  /** A call with a permit was dropped before it was sent. */
+  /** Held for a call from its permit on, until it is settled or returned. */
+  tokensReserved({ claw, tokens }: { claw: string; tokens: number }): void {
+    this.#instruments.reserved.inc({ claw: this.#labels(claw).claw }, tokens);
+  }
+
+  /** A call with a permit was dropped before it was sent, or its attempt has ended. */
   permitReturned({ claw, reservedTokens }: { claw: string; reservedTokens: number }): void {
     this.#instruments.reserved.dec({ claw: this.#labels(claw).claw }, reservedTokens);
   }
@@ -197,6 +215,21 @@ export class Telemetry {
     waitingCalls.set(labels, window.waiting);
   }
 
+  /** Of all keys and the organisation together: what is not among them is shown no longer. */
+  sharedWindowsRead(windows: readonly SharedWindow[]): void {
+    const { sharedCapTokens, sharedCapRequests, sharedWindowTokens, sharedWindowRequests } =
+      this.#instruments;
+    for (const gauge of [sharedCapTokens, sharedCapRequests, sharedWindowTokens, sharedWindowRequests])
+      gauge.reset();
+    for (const { level, id, caps, requests, tokens } of windows.slice(0, this.#mostShared)) {
+      const labels = { level, id };
+      if (caps.tokensPerMinute !== undefined) sharedCapTokens.set(labels, caps.tokensPerMinute);
+      if (caps.requestsPerMinute !== undefined) sharedCapRequests.set(labels, caps.requestsPerMinute);
+      sharedWindowTokens.set(labels, tokens);
+      sharedWindowRequests.set(labels, requests);
+    }
+  }
+
   #labels(claw: string): { claw: string };
   #labels(claw: string, model: string): { claw: string; model: string };
   #labels(claw: string, model?: string): { claw: string; model?: string } {
@@ -215,8 +248,7 @@ export class Telemetry {
     for (const state of END_STATES) tasksEnded.inc({ claw, state }, 0);
     for (const source of SOURCES) settled.inc({ claw, source }, 0);
     permits.inc({ claw, decision: 'granted', limit: 'none' }, 0);
-    for (const limit of ['requests', 'tokens', 'queue', 'none'])
-      permits.inc({ claw, decision: 'denied', limit }, 0);
+    for (const limit of [...LIMITS, 'none']) permits.inc({ claw, decision: 'denied', limit }, 0);
   }
 
   #zeroModel(labels: { claw: string; model: string }): void {

@@ -2,7 +2,7 @@ import type { ImageFacts } from '../image-facts.ts';
 
 export type Quality = 'low' | 'medium' | 'high';
 
-/** Output tokens of a picture by quality for square, and for other sizes (https://platform.openai.com/docs/guides/image-generation#cost-and-latency, 2026-11). */
+/** Output tokens of a picture by quality for square, and for other sizes (https://platform.openai.com/docs/guides/image-generation#cost-and-latency; they agree with the prices of an image, 2026-11). */
 const SQUARE: Record<Quality, number> = { low: 272, medium: 1056, high: 4160 };
 const TALL: Record<Quality, number> = { low: 408, medium: 1584, high: 6240 };
 const WIDE: Record<Quality, number> = { low: 400, medium: 1568, high: 6208 };

@@ -8,7 +8,7 @@ const DATA = /^data:[^,]*;base64,(.*)$/s;
 
 /** The images of a conversation, in their order, by their content and not by the type that they are declared to have. */
 export function imagesIn(messages: readonly ChatMessage[]): SeenImage[] {
-  return messages.flatMap(imageUrls).map(seen);
+  return messages.flatMap(imageUrls).map(seenImage);
 }
 
 /** The URLs of a message's images. */
@@ -20,7 +20,8 @@ export function imageUrls({ content }: ChatMessage): string[] {
     .filter((url) => typeof url === 'string');
 }
 
-function seen(url: string): SeenImage {
+/** What is to be seen at an image's URL. */
+export function seenImage(url: string): SeenImage {
   if (!url.startsWith('data:')) return 'remote';
   const base64 = DATA.exec(url)?.[1];
   return (base64 !== undefined && imageFacts(Buffer.from(base64, 'base64'))) || 'unknown';

@@ -20,6 +20,7 @@ export type Action =
   | 'tasks.read'
   | 'tasks.cancel'
   | 'usage.read'
+  | 'limits.write'
   | 'webhooks.secret'
   | 'system.read'
   | 'system.operate';
@@ -39,6 +40,7 @@ const OWN: readonly Action[] = [
   'claws.run',
   'tasks.cancel',
   'webhooks.secret',
+  'limits.write',
 ];
 
 const ALLOWED: Record<Role, readonly Action[] | 'all'> = {

@@ -1,28 +1,43 @@
-import { Buffer } from 'node:buffer';
-import type { ModelFacts } from './models.ts';
+/** One part of a bound, and in a sentence how it was found. Never holds anything of the request. */
+export interface BoundPart {
+  /** `text`, `images`, `tools`, `fields`, `overhead`, `context`, `output` and such. */
+  readonly part: string;
+  readonly tokens: number;
+  readonly why: string;
+}
 
-/** The most that a call can take, in tokens. */
+/** The most that a call can take, in tokens; the parts add up to it. */
 export interface CallBound {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly total: number;
+  readonly parts: readonly BoundPart[];
 }
 
 /** Of calls that the provider charges by the request, the character or the minute, and counts no tokens of. */
-export const NO_TOKENS: CallBound = { inputTokens: 0, outputTokens: 0, total: 0 };
+export const NO_TOKENS: CallBound = { inputTokens: 0, outputTokens: 0, total: 0, parts: [] };
 
-export function boundOf(inputTokens: number, outputTokens: number): CallBound {
-  return { inputTokens, outputTokens, total: inputTokens + outputTokens };
+export function boundOf(input: readonly BoundPart[], output: readonly BoundPart[]): CallBound {
+  const [inputTokens, outputTokens] = [sum(input), sum(output)];
+  return { inputTokens, outputTokens, total: inputTokens + outputTokens, parts: [...input, ...output] };
 }
 
-/**
- * An upper bound of the input of a request to a language model. A byte-level BPE token is at least one byte of text, and JSON writes text with at
- * least as many bytes as it has, so the bytes of the whole request bound its tokens; images (their data: URLs) count by their ceiling in place of
- * their bytes. Never more than the model's context.
- */
-export function inputBound(body: Buffer | string, images: readonly string[], model: ModelFacts): number {
-  const bytes = Buffer.byteLength(body) - images.reduce((sum, url) => sum + Buffer.byteLength(url), 0);
-  const tokens =
-    Math.ceil(bytes * model.tokensPerByte) + images.length * model.imageTokens + model.overheadTokens;
-  return Math.min(tokens, model.contextTokens ?? tokens);
+export const sum = (parts: readonly BoundPart[]): number =>
+  parts.reduce((total, { tokens }) => total + tokens, 0);
+
+/** A call that uses what cannot be bounded: it takes what its owner said it may, or its visible part where that is more. */
+export function atLeast(bound: CallBound, tokensPerCall: number): CallBound {
+  const missing = tokensPerCall - bound.total;
+  if (missing <= 0) return bound;
+  const part = {
+    part: 'unbounded',
+    tokens: missing,
+    why: `It uses what nobody can bound, which the Claw allows: such a call reserves ${tokensPerCall} tokens (unbounded.tokensPerCall).`,
+  };
+  return {
+    ...bound,
+    inputTokens: bound.inputTokens + missing,
+    total: bound.total + missing,
+    parts: [...bound.parts, part],
+  };
 }

@@ -1,6 +1,7 @@
 /**
- * What one image costs in tokens. Looked up 2026-11: https://platform.openai.com/docs/guides/image-generation ("Cost and latency"), for gpt-image-2
- * the provider's calculator as written down at https://community.openai.com/t/1382699. A figure that is too high only reserves more.
+ * What one image costs in tokens. Of gpt-image-1 as in https://platform.openai.com/docs/guides/image-generation ("Cost and latency"), checked 2026-11 against the prices of an image
+ * that resellers repeat and against what was charged (https://community.openai.com/t/1281361); of gpt-image-2 as the provider's calculator has it
+ * (https://community.openai.com/t/1382699, and the figures in https://community.openai.com/t/1379464). A figure that is too high only reserves more.
  */
 export interface ImageModel {
   /** The most image tokens of one image of that quality and size; undefined where the model takes no such thing. */
@@ -61,3 +62,7 @@ export function imageModelOf(model: string): ImageModel | undefined {
   const known = FAMILIES.find(([prefix]) => model === prefix || model.startsWith(`${prefix}-`));
   return known?.[1] ?? UNKNOWN;
 }
+
+/** When the figures of an image model were looked up; undefined where safe assumptions stand in. */
+export const imagesKnownSince = (model: string): string | undefined =>
+  imageModelOf(model) === UNKNOWN ? undefined : '2026-11';

@@ -1,5 +1,5 @@
-import { choicesOf } from './bound-of-call.ts';
-import type { ModelFacts } from './models.ts';
+import { choicesOf } from './choices.ts';
+import type { ModelFacts } from './model-facts.ts';
 import { record, type Request } from './request-parts.ts';
 
 /** What limits the output of a call whose agent set no limit of its own. */

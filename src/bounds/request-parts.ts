@@ -1,4 +1,5 @@
 import { CodedError } from '#errors/coded-error.ts';
+import type { Unbounded } from './unbounded.ts';
 
 /** A request of the agent's as it was understood: a JSON object, or the text fields of a form. */
 export type Request = Readonly<Record<string, unknown>>;
@@ -17,21 +18,19 @@ export function imageData(value: unknown): string | undefined {
   return typeof url === 'string' && /^data:image\/[a-z0-9.+-]+;base64,/i.test(url) ? url : undefined;
 }
 
-export function unbounded(field: string, reason: string): CodedError {
-  return new CodedError('meter_unbounded', { field, reason });
-}
-
 export function invalid(field: string, reason: string): CodedError {
   return new CodedError('meter_request_invalid', { field, reason });
 }
 
-/** Throws `meter_unbounded` for the first field that is set and not in the list: nobody knows what it costs. */
-export function refuseOthers(request: Request, known: ReadonlySet<string>): void {
+/** Nobody knows what a field costs that is set and not in the list. Error: `meter_unbounded`, unless the Claw allows `unknown_fields`. */
+export function refuseOthers(request: Request, known: ReadonlySet<string>, met: Unbounded): void {
   for (const [field, value] of Object.entries(request)) {
-    if (value !== null && value !== undefined && !known.has(field))
-      throw unbounded(field, 'what this field costs is not known');
+    if (isSet(value) && !known.has(field))
+      met.meet('unknown_fields', field, 'what this field costs is not known');
   }
 }
+
+export const isSet = (value: unknown): boolean => value !== undefined && value !== null;
 
 /** A whole number from 1 to `most`, or undefined where the field is absent or null. Error: `meter_request_invalid` {field}. */
 export function positive(request: Request, field: string, most = 1_000_000_000): number | undefined {

@@ -1,5 +1,6 @@
 import { refuseHostedTools, refuseStore } from './refused-fields.ts';
-import { fields, imageData, list, record, refuseOthers, unbounded, type Request } from './request-parts.ts';
+import { fields, imageData, isSet, list, record, refuseOthers, type Request } from './request-parts.ts';
+import { unbounded, type Unbounded } from './unbounded.ts';
 
 /**
  * The fields of a response whose cost the meter understands (https://platform.openai.com/docs/api-reference/responses/create and the types of
@@ -33,45 +34,53 @@ const PART_TYPES = new Set([
 const CHOICE_TYPES = new Set(['function', 'custom', 'allowed_tools']);
 const INCLUDABLE = new Set(['reasoning.encrypted_content', 'message.output_text.logprobs']);
 
-/** Throws `meter_unbounded` {field, reason} for what no upper bound can be given to, or what leaves data with the provider. */
-export function refuseUnboundedResponse(request: Request): void {
-  refuseOthers(request, BOUNDED);
-  refuseStore(request);
-  refuseKept(request);
-  refuseHostedTools(request);
+/**
+ * Whether responses of this Claw may be stored: one that is not cannot be gone on with.
+ */
+export const mayBeStored = (met: Unbounded): boolean => met.allows('previous_response_id');
+
+/**
+ * Error: `meter_unbounded` {field, reason, remedy} for what no upper bound can be given to, or what leaves data with the provider. What the Claw allows
+ * all the same is noted in `met`.
+ */
+export function refuseUnboundedResponse(request: Request, met: Unbounded): void {
+  refuseOthers(request, BOUNDED, met);
+  if (!mayBeStored(met)) refuseStore(request);
+  refuseKept(request, met);
+  refuseHostedTools(request, met);
   const choice = record(request.tool_choice).type;
   if (choice !== undefined && !CHOICE_TYPES.has(choice as string))
-    throw unbounded('tool_choice', 'a hosted tool spends tokens unseen');
+    met.meet('hosted_tools', 'tool_choice', 'a hosted tool spends tokens unseen');
   for (const name of list(request.include))
-    if (!INCLUDABLE.has(name as string)) throw unbounded('include', `only ${[...INCLUDABLE].join(', ')}`);
+    if (!INCLUDABLE.has(name as string))
+      met.meet('hosted_tools', 'include', `only ${[...INCLUDABLE].join(', ')}`);
   const { input } = request;
   if (input !== undefined && input !== null && typeof input !== 'string' && !Array.isArray(input))
     throw unbounded('input', 'only a text or a list of items is understood');
-  for (const [index, item] of list(input).entries()) refuseItem(record(item), `input[${index}]`);
+  for (const [index, item] of list(input).entries()) refuseItem(record(item), `input[${index}]`, met);
 }
 
 /** What the provider keeps cannot be seen from here, so its length is not known. */
-function refuseKept(request: Request): void {
-  if (isSet(request.previous_response_id))
-    throw unbounded('previous_response_id', 'send the earlier items in `input` instead');
-  if (isSet(request.conversation))
-    throw unbounded('conversation', 'send the earlier items in `input` instead');
+function refuseKept(request: Request, met: Unbounded): void {
+  for (const field of ['previous_response_id', 'conversation'] as const)
+    if (isSet(request[field])) met.meet(field, field, 'send the earlier items in `input` instead');
   if (isSet(request.background) && request.background !== false)
     throw unbounded('background', 'it spends after its answer; use `stream: true` for long ones');
 }
 
-const isSet = (value: unknown): boolean => value !== undefined && value !== null;
-
-function refuseItem(item: Request, at: string): void {
+function refuseItem(item: Request, at: string, met: Unbounded): void {
   const type = item.type ?? 'message';
-  if (!ITEM_TYPES.has(type as string))
-    throw unbounded(
+  if (!ITEM_TYPES.has(type as string)) {
+    met.meet(
+      type === 'item_reference' ? 'previous_response_id' : 'hosted_tools',
       `${at}.type`,
       `only ${[...ITEM_TYPES].join(', ')}: whatever else is kept by the provider or made by its tools`,
     );
+    return;
+  }
   // Without a type, `{id}` alone is an `item_reference` too; a message says who speaks.
   if (type === 'message' && typeof item.role !== 'string')
-    throw unbounded(`${at}.role`, 'an item without it stands for what the provider keeps');
+    met.meet('previous_response_id', `${at}.role`, 'an item without it stands for what the provider keeps');
   const parts: readonly (readonly [string, unknown])[] = [
     ['content', item.content],
     ['output', item.output],
@@ -80,18 +89,19 @@ function refuseItem(item: Request, at: string): void {
   for (const [field, value] of parts) {
     if (typeof value === 'object' && value !== null && !Array.isArray(value))
       throw unbounded(`${at}.${field}`, 'only a text or a list of parts is understood');
-    for (const [index, part] of list(value).entries()) refusePart(record(part), `${at}.${field}[${index}]`);
+    for (const [index, part] of list(value).entries())
+      refusePart(record(part), `${at}.${field}[${index}]`, met);
   }
 }
 
-function refusePart(part: Request, at: string): void {
-  if (!PART_TYPES.has(part.type as string))
-    throw unbounded(
-      `${at}.type`,
-      'only text and images are bounded; read files in the cage and send their text',
-    );
+function refusePart(part: Request, at: string, met: Unbounded): void {
+  if (part.type === 'input_file') {
+    met.meet('files', `${at}.type`, 'read files in the cage and send their text');
+    return;
+  }
+  if (!PART_TYPES.has(part.type as string)) throw unbounded(`${at}.type`, 'only text and images are bounded');
   if (part.type !== 'input_image') return;
-  if (isSet(part.file_id)) throw unbounded(`${at}.file_id`, 'send the image as a data: URL');
-  if (imageData(part.image_url) === undefined)
-    throw unbounded(`${at}.image_url`, 'only data: URLs; the provider would fetch any other');
+  if (isSet(part.file_id)) met.meet('files', `${at}.file_id`, 'send the image as a data: URL');
+  if (imageData(part.image_url) === undefined && !(isSet(part.file_id) && !isSet(part.image_url)))
+    met.meet('remote_images', `${at}.image_url`, 'only data: URLs; the provider would fetch any other');
 }

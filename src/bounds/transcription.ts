@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { boundOf, NO_TOKENS, type CallBound } from './call-bound.ts';
 import { fields, refuseOthers, type Request } from './request-parts.ts';
+import { allowed, Unbounded, type UnboundedPolicy } from './unbounded.ts';
 import { wavSeconds } from './wav-seconds.ts';
 
 const BOUNDED = fields(
@@ -30,8 +31,13 @@ const OVERHEAD_TOKENS = 64;
  * A recording cut into chunks may write its limit in each, and gets its prompt with each, so both count by what speech can hold.
  * Errors: `meter_unbounded` {field, reason}.
  */
-export function boundOfTranscription(parsed: Request, audio: Buffer): CallBound {
-  refuseOthers(parsed, BOUNDED);
+export function boundOfTranscription(parsed: Request, audio: Buffer, policy?: UnboundedPolicy): CallBound {
+  const met = new Unbounded(policy);
+  refuseOthers(parsed, BOUNDED, met);
+  return allowed(ofModel(parsed, audio), met, policy);
+}
+
+function ofModel(parsed: Request, audio: Buffer): CallBound {
   const model = String(parsed.model);
   if (/(^|\/)whisper-/.test(model)) return NO_TOKENS;
   const prompt = typeof parsed.prompt === 'string' ? Buffer.byteLength(parsed.prompt) : 0;
@@ -45,13 +51,22 @@ function ofOpenAi(parsed: Request, prompt: number, length: number | undefined): 
   const heard = Math.ceil(seconds * OPENAI.tokensPerSecond) + prompt + OVERHEAD_TOKENS;
   const inChunks = (parsed.chunking_strategy ?? null) !== null;
   return inChunks
-    ? boundOf(2 * heard, OPENAI.outputTokens + Math.ceil(seconds * TEXT_TOKENS_PER_SECOND))
-    : boundOf(Math.min(heard, OPENAI.contextTokens), OPENAI.outputTokens);
+    ? ofSound(seconds, 2 * heard, OPENAI.outputTokens + Math.ceil(seconds * TEXT_TOKENS_PER_SECOND))
+    : ofSound(seconds, Math.min(heard, OPENAI.contextTokens), OPENAI.outputTokens);
 }
 
 function ofOther(prompt: number, seconds: number): CallBound {
-  return boundOf(
+  return ofSound(
+    seconds,
     Math.ceil(seconds * OTHER.tokensPerSecond + prompt * 1.25) + OVERHEAD_TOKENS,
     OTHER.outputTokens + Math.ceil(seconds * TEXT_TOKENS_PER_SECOND),
+  );
+}
+
+function ofSound(seconds: number, input: number, output: number): CallBound {
+  const length = Math.ceil(seconds);
+  return boundOf(
+    [{ part: 'audio', tokens: input, why: `At most ${length} seconds of sound, and the prompt.` }],
+    [{ part: 'output', tokens: output, why: `The most that is written of ${length} seconds.` }],
   );
 }

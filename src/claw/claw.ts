@@ -35,5 +35,8 @@ export const BEHAVIOUR = [
   'timeouts',
   'cancelGraceMs',
   'maxQueued',
+  'weight',
+  'callsAtOnce',
+  'unbounded',
 ] as const satisfies readonly (keyof ClawFields)[];
 export type ClawBehaviour = Pick<ClawFields, (typeof BEHAVIOUR)[number]>;

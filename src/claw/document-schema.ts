@@ -63,8 +63,15 @@ export function fieldRows(node: SchemaNode = documentSchema(), path: readonly st
     const at = [...path, name];
     if (field.properties) return fieldRows(field, at);
     const standard = required.has(name) ? 'required' : standardOf(field);
-    return [{ path: at.join('.'), kind: kindOf(field), standard, about: field.description ?? '' }];
+    const row = { path: at.join('.'), kind: kindOf(field), standard, about: field.description ?? '' };
+    return [row, ...fieldRows(orNull(field), at)];
   });
+}
+
+/** The object where it is one or null; nothing else is worth rows of its own. */
+function orNull({ anyOf = [] }: SchemaNode): SchemaNode {
+  const [one, other] = anyOf;
+  return anyOf.length === 2 && other!.type === 'null' ? one! : {};
 }
 
 function standardOf({ default: standard }: SchemaNode): string {

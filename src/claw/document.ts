@@ -6,6 +6,7 @@ import {
   clawFields,
   retryPolicy,
   taskTimeouts,
+  unboundedPolicy,
 } from '#protocol/api.ts';
 import { DURATION, durationOf, mebibytesOf, msOf, SIZE, sizeOf } from './units.ts';
 
@@ -92,6 +93,14 @@ const timeoutsForm = z.strictObject({
     'longest time until its agent runs, the pull of a foreign image included',
   ),
 });
+const unbounded = unboundedPolicy.shape;
+const unboundedForm = z.strictObject({
+  allow: unbounded.allow.describe('what such a call may use'),
+  tokensPerCall: unbounded.tokensPerCall.describe('tokens that each such call reserves'),
+  countInput: unbounded.countInput.describe(
+    'ask the provider beforehand how many tokens the history on its side is, at the cost of a request',
+  ),
+});
 const resourcesForm = z.strictObject({
   memory: size(resources.memoryMiB).describe('memory of the cage, swap included'),
   cpus: resources.cpus.describe('processors; fractions are fine'),
@@ -117,6 +126,16 @@ export const clawDocument = z
     tokensPerMinute: clawFields.tokensPerMinute.describe(
       'cap on tokens, input and output, in any 60 s; null is no cap',
     ),
+    weight: clawFields.weight.describe(
+      'share among the Claws that meet at a cap of the key or organisation; twice the weight, twice the share',
+    ),
+    callsAtOnce: clawFields.callsAtOnce.describe(
+      'model calls under way at once, all tasks together; null is no limit',
+    ),
+    unbounded: unboundedForm
+      .nullable()
+      .default(null)
+      .describe('calls whose cost cannot be bounded, with what each of them reserves; null refuses them'),
     maxSteps: clawFields.maxSteps.describe('model calls that the built-in agent may make for one task'),
     concurrency: clawFields.concurrency.describe('tasks that may run at once; the others wait'),
     timeout: duration(clawFields.timeoutMs).describe('longest time of a task, unless the task names another'),

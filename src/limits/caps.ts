@@ -26,14 +26,14 @@ const isCap = (value: unknown): boolean =>
   value === undefined ||
   (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= LARGEST_CAP);
 
-/** The limit above which this call lies even with nothing else counted, or undefined: such a call never fits. */
+/** The limit above which this call lies even with nothing else counted, or undefined: such a call never fits. A cap of 0 is closed to all. */
 export function limitNeverMet(
   caps: Caps,
   asked: { requests: number; tokens: number },
 ): LimitName | undefined {
-  if (caps.requestsPerMinute !== undefined && asked.requests > caps.requestsPerMinute) return 'requests';
-  if (caps.tokensPerMinute !== undefined && asked.tokens > caps.tokensPerMinute) return 'tokens';
-  return undefined;
+  if (caps.requestsPerMinute === 0) return 'requests';
+  if (caps.tokensPerMinute === 0) return 'tokens';
+  return limitInTheWay(caps, { requests: 0, tokens: 0 }, asked);
 }
 
 /** The limit that leaves no room for this call beside what is counted, or undefined where it fits. */

@@ -5,6 +5,7 @@ export * from './api/claws.ts';
 export * from './api/tasks.ts';
 export * from './api/batches.ts';
 export * from './api/usage.ts';
+export * from './api/limits.ts';
 export * from './api/webhooks.ts';
 export * from './api/status.ts';
 export * from './api/doctor.ts';

@@ -9,9 +9,12 @@ import {
   type ResumeMessage,
   type ToCage,
 } from './link-messages.ts';
-import type { OutboxLimits } from './link-outbox.ts';
+import { AckedEvents } from './link-acked-events.ts';
+import type { OutboxLimits, Urgency } from './link-outbox.ts';
 import { LinkSession } from './link-session.ts';
+import { mayHaveActed } from './may-have-acted.ts';
 import { messageParser, PASSED_OVER } from './link-parse.ts';
+import { TELLS_CLOCK } from './link-words.ts';
 import {
   highestCommon,
   isNewer,
@@ -42,6 +45,8 @@ export interface CageSessionOptions {
   readonly onError?: ((error: CodedError) => void) | undefined;
   readonly limits?: OutboxLimits | undefined;
   readonly protocol?: VersionRange | undefined;
+  /** The cage's clock now: see `HelloMessage.clockMs`. */
+  readonly clockMs?: (() => number) | undefined;
 }
 
 /** What a controller wants, and how it is spoken with. */
@@ -58,6 +63,9 @@ interface Claim {
 export class CageSession {
   readonly #options: CageSessionOptions;
   readonly #session: LinkSession<FromCage, ToCage>;
+  readonly #events: AckedEvents;
+  /** The newest task whose agent acted. */
+  #acted: string | undefined;
   readonly #protocol: VersionRange;
   #epoch = 0;
   #version: number;
@@ -75,13 +83,27 @@ export class CageSession {
       onHandlerFailed: (error) => options.onError?.(toCodedError(error)),
       limits: options.limits,
     });
+    this.#events = new AckedEvents(this.#session.outbox);
+  }
+
+  /** See `LinkSession.send`. */
+  send(message: FromCage, urgency?: Urgency): boolean {
+    const kept = this.#session.send(message, urgency);
+    if (kept && message.type === 'event') this.#events.sent(message.taskId);
+    if (kept && mayHaveActed(message) && 'taskId' in message) this.#acted = message.taskId;
+    return kept;
   }
 
   get session(): Pick<
     LinkSession<FromCage, ToCage>,
-    'send' | 'acknowledged' | 'keepAlive' | 'close' | 'outbox' | 'connection'
+    'acknowledged' | 'keepAlive' | 'close' | 'outbox' | 'connection'
   > {
     return this.#session;
+  }
+
+  /** The version that is spoken with the newest controller; the oldest of all before there was one. */
+  get version(): number {
+    return this.#version;
   }
 
   get epoch(): number {
@@ -143,7 +165,7 @@ export class CageSession {
     }
   }
 
-  #hello(hello: CageHello): HelloMessage {
+  #hello({ task, ...hello }: CageHello): HelloMessage {
     return {
       type: 'hello',
       version: this.#version,
@@ -151,7 +173,19 @@ export class CageSession {
       epoch: this.#epoch,
       lastSeq: this.#session.inbox.handled,
       nextSeq: this.#session.outbox.acked + 1,
+      ...(this.#version >= TELLS_CLOCK && this.#options.clockMs && { clockMs: this.#options.clockMs() }),
       ...hello,
+      ...(task && { task: { ...task, ...this.#toldOf(task.taskId) } }),
+    };
+  }
+
+  /** What a controller before this one may have known, and taken with it. */
+  #toldOf(task: string): Partial<NonNullable<HelloMessage['task']>> {
+    if (this.#version < TELLS_CLOCK) return {};
+    const ackedEvent = this.#events.lastOf(task);
+    return {
+      ...(ackedEvent !== undefined && { ackedEvent }),
+      ...(this.#acted === task && { acted: true }),
     };
   }
 

@@ -10,6 +10,8 @@ export interface LinkTransport {
   resume(): void;
   /** Ends the stream once what was written is out. */
   close(): void;
+  /** Runs it within a few milliseconds. Where it is left out nothing is put off. */
+  later?(run: () => void): void;
 }
 
 export interface ConnectionEvents {
@@ -24,6 +26,8 @@ export class LinkConnection {
   readonly #events: ConnectionEvents;
   readonly #decoder = new FrameDecoder();
   #open = true;
+  /** Handled, and not yet said. */
+  #handled: number | undefined;
 
   constructor(transport: LinkTransport, events: ConnectionEvents) {
     this.#transport = transport;
@@ -45,8 +49,11 @@ export class LinkConnection {
     if (error !== undefined && this.#open) this.#events.failed(error);
   }
 
+  /** What was to be acknowledged goes along. */
   write(bytes: Uint8Array): void {
-    if (this.#open) this.#transport.write(bytes);
+    if (!this.#open) return;
+    const acknowledgement = this.#takeAck();
+    this.#transport.write(acknowledgement ? Buffer.concat([acknowledgement, bytes]) : bytes);
   }
 
   handshake(payload: unknown): void {
@@ -54,7 +61,16 @@ export class LinkConnection {
   }
 
   ack(seq: number): void {
-    this.write(encodeFrame({ kind: 'ack', seq }));
+    this.#handled = seq;
+    this.#sayHandled();
+  }
+
+  /** With the next message, or within a few milliseconds: most often an answer follows, and one write wakes the other end once. */
+  ackSoon(seq: number): void {
+    if (!this.#transport.later) return this.ack(seq);
+    const isPutOff = this.#handled !== undefined;
+    this.#handled = seq;
+    if (!isPutOff) this.#transport.later(() => this.#sayHandled());
   }
 
   flow(congested: boolean): void {
@@ -65,8 +81,21 @@ export class LinkConnection {
 
   close(): void {
     if (!this.#open) return;
+    this.#sayHandled();
     this.#open = false;
     this.#transport.close();
+  }
+
+  #sayHandled(): void {
+    const acknowledgement = this.#takeAck();
+    if (acknowledgement && this.#open) this.#transport.write(acknowledgement);
+  }
+
+  #takeAck(): Buffer | undefined {
+    if (this.#handled === undefined) return undefined;
+    const acknowledgement = encodeFrame({ kind: 'ack', seq: this.#handled });
+    this.#handled = undefined;
+    return acknowledgement;
   }
 
   #dispatch(frame: DecodedFrame): void {

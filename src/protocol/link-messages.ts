@@ -2,10 +2,10 @@ import * as z from 'zod/mini';
 
 /**
  * What is said over the link once frames, sequence and acknowledgement are taken away (see frames.ts). JSON, UTF-8.
- * Times are durations in milliseconds, never points in time: the two ends share no clock. Versions: see link-versions.ts.
+ * Times are durations in milliseconds; the two ends share no clock. Where a moment matters it is one of the cage's clock, which the controller compares with its own (see cage-clock.ts). Versions: see link-versions.ts.
  */
 
-const errorBody = z.strictObject({
+export const errorBody = z.strictObject({
   code: z.string(),
   message: z.string(),
   details: z.optional(z.record(z.string(), z.unknown())),
@@ -42,6 +42,17 @@ export const usageCounts = z.strictObject({
   totalTokens: z.number(),
 });
 export type UsageCounts = z.infer<typeof usageCounts>;
+
+/**
+ * What is left of a cap, and when all of it is free again: of requests and of tokens, each at the level (Claw, key, organisation) that leaves least. Absent where
+ * none is capped.
+ */
+const remainder = z.strictObject({ limit: z.number(), remaining: z.number(), resetMs: z.number() });
+export const limitState = z.strictObject({
+  requests: z.optional(remainder),
+  tokens: z.optional(remainder),
+});
+export type LimitState = z.infer<typeof limitState>;
 
 // ---- controller -> cage -------------------------------------------------------------------------------------------
 
@@ -92,6 +103,31 @@ export const clawInput = z.strictObject({
 });
 export type ClawInputMessage = z.infer<typeof clawInput>;
 
+export const unboundedCalls = z.strictObject({
+  allow: z.array(z.string()),
+  tokensPerCall: z.number(),
+  countInput: z.boolean(),
+});
+
+export const permitDecision = z.union([
+  z.strictObject({
+    granted: z.literal(true),
+    sendWithinMs: z.number(),
+    /** The same as a moment of the cage's clock, where that is known: it holds also where this message comes late. */
+    sendBeforeMs: z.optional(z.number()),
+    limits: z.optional(limitState),
+  }),
+  z.strictObject({
+    granted: z.literal(false),
+    error: errorBody,
+    retryAfterMs: z.optional(z.number()),
+    limits: z.optional(limitState),
+    /** It would have to wait with this bound: ask again with a tighter one (and `canTighten` no longer). */
+    tighten: z.optional(z.literal(true)),
+  }),
+]);
+export type PermitDecision = z.infer<typeof permitDecision>;
+
 /** The task. Files and images came before it as `file` messages; `sealedKey` opens with info `clawcage/key/1` and aad `<taskId>:<epoch>`. */
 export const startMessage = z.strictObject({
   type: z.literal('start'),
@@ -105,6 +141,8 @@ export const startMessage = z.strictObject({
     tokensPerMinute: z.optional(z.number()),
     /** How long one model call may wait for its permit before the agent gets 429. */
     permitWaitMs: z.number(),
+    /** What calls may do although their cost cannot be bounded, and what each of them reserves; absent: nothing. */
+    unbounded: z.optional(unboundedCalls),
   }),
   provider: providerTarget,
   sealedKey: sealed,
@@ -131,10 +169,7 @@ export const toCage = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('permit'),
     callId: z.string(),
-    decision: z.union([
-      z.strictObject({ granted: z.literal(true), sendWithinMs: z.number() }),
-      z.strictObject({ granted: z.literal(false), error: errorBody, retryAfterMs: z.optional(z.number()) }),
-    ]),
+    decision: permitDecision,
   }),
   /** Ends the task: SIGTERM to the agent, after `graceMs` SIGKILL; the cage answers with `result`. */
   z.strictObject({
@@ -195,11 +230,20 @@ export const fromCage = z.discriminatedUnion('type', [
     model: z.string(),
     operation: z.string(),
     waitMs: z.number(),
+    /** The meter can tell a tighter bound, at a cost: it wants to be asked for it before it waits. */
+    canTighten: z.optional(z.literal(true)),
+    /** It was permitted and is on its way, slowly: more time is wanted for it, nothing else. */
+    extend: z.optional(z.literal(true)),
   }),
   /** The meter no longer waits for this permit. */
   z.strictObject({ type: z.literal('permit_abandoned'), callId: z.string() }),
-  /** The call's bytes went out `agoMs` before this message was written. */
-  z.strictObject({ type: z.literal('sent'), callId: z.string(), agoMs: z.number() }),
+  /** The call's bytes went out `agoMs` before this message was written, at `atMs` of the cage's clock. */
+  z.strictObject({
+    type: z.literal('sent'),
+    callId: z.string(),
+    agoMs: z.number(),
+    atMs: z.optional(z.number()),
+  }),
   /**
    * The call is over. `usage` as the provider reported it; absent with `charge: full` where nothing was reported, absent
    * with `charge: none` where the call was dropped before sending, and `charge: request` for a 4xx without usage.
@@ -214,6 +258,8 @@ export const fromCage = z.discriminatedUnion('type', [
     charge: z.enum(['reported', 'full', 'request', 'none']),
     status: z.optional(z.number()),
     durationMs: z.number(),
+    /** The provider's own limit refused it (429), and so long it will refuse others of the same key. */
+    providerResetMs: z.optional(z.number()),
   }),
   /** The agent calls a function of the caller's. Sent again to every new controller while it is not answered; the id stays. */
   z.strictObject({
@@ -255,7 +301,7 @@ export const fromCage = z.discriminatedUnion('type', [
     error: z.optional(errorBody),
     providerText: z.optional(z.string()),
   }),
-  z.strictObject({ type: z.literal('pong'), id: z.number() }),
+  z.strictObject({ type: z.literal('pong'), id: z.number(), clockMs: z.optional(z.number()) }),
 ]);
 export type FromCage = z.infer<typeof fromCage>;
 
@@ -286,7 +332,18 @@ export const helloMessage = z.strictObject({
   meterPublicKey: z.string(),
   proof,
   /** What the cage is doing: a task that runs (or whose result waits to be acknowledged), or nothing. */
-  task: z.optional(z.strictObject({ taskId: z.string(), epoch: z.number() })),
+  task: z.optional(
+    z.strictObject({
+      taskId: z.string(),
+      epoch: z.number(),
+      /** The number of the last event of the task that a controller has acknowledged. From version 4 on. */
+      ackedEvent: z.optional(z.number()),
+      /** The agent had a model's answer or called a tool. From version 4 on. */
+      acted: z.optional(z.literal(true)),
+    }),
+  ),
+  /** The cage's clock now: its machine's monotonic one (CLOCK_MONOTONIC), in milliseconds. From version 4 on. */
+  clockMs: z.optional(z.number()),
 });
 export type HelloMessage = z.infer<typeof helloMessage>;
 

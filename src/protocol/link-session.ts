@@ -123,9 +123,11 @@ export class LinkSession<Out, In> {
   }
 
   #handled(seq: number, more: boolean): void {
-    if (more && seq - this.#acknowledged < ACK_EVERY) return;
+    const isDue = seq - this.#acknowledged >= ACK_EVERY;
+    if (more && !isDue) return;
     this.#acknowledged = seq;
-    this.#connection?.ack(seq);
+    if (isDue) this.#connection?.ack(seq);
+    else this.#connection?.ackSoon(seq);
   }
 
   #flush(): void {

@@ -27,3 +27,6 @@ export const LINK_PULSE: LinkPulse = linkPulse(5_000);
 export function linkPulse(pulseMs: number): LinkPulse {
   return { pulseMs, silenceMs: MISSED_PULSES * pulseMs };
 }
+
+/** So long an acknowledgement waits for a message to go along with: longer than a permit takes, and what nobody notices. */
+export const ACK_WITHIN_MS = 2;

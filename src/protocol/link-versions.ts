@@ -10,12 +10,13 @@ export interface VersionRange {
  * What this checkout speaks. `newest` goes up by one with whatever changes the words of link-messages.ts in a release; `oldest` follows once nobody runs a cage,
  * or an orchestrator, of a release before it.
  *
- * 2: at first. 3: the cage says which versions it speaks, and each end passes over what it does not know of a newer one.
+ * 2: at first. 3: the cage says which versions it speaks, and each end passes over what it does not know of a newer one. 4: the cage's clock, permits by its time and more of it, tighter bounds,
+ * what is left of the caps, which event was acknowledged last, and whether the agent acted.
  *
  * The rule for a newer version: what the other end may pass over (a new event, a new figure) is just sent. What it has to understand is sent only where the negotiated
  * version has it (`hello.version` at the controller, `ControllerState.version` in the cage). A field or message keeps its meaning for ever.
  */
-export const PROTOCOL: VersionRange = { oldest: 2, newest: 3 };
+export const PROTOCOL: VersionRange = { oldest: 2, newest: 4 };
 
 /** The first in which a cage says which versions it speaks. */
 export const TELLS_VERSIONS = 3;

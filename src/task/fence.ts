@@ -15,3 +15,6 @@ export function fenceOf(taskEpoch: number, controllerEpoch: number): number {
     throw new CodedError('request_invalid', { field: 'fence' });
   return taskEpoch * CONTROLLERS + controllerEpoch;
 }
+
+/** The attempt that a fence is of. */
+export const attemptOf = (fence: number): number => Math.floor(fence / CONTROLLERS);

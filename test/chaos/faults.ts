@@ -144,9 +144,12 @@ const DEEDS: Record<Fault, Deed> = {
   },
   async home_full({ home }, { lastsMs }) {
     if (!home.canBeFull) return 'missed';
-    home.fill();
-    await pause(lastsMs);
-    home.empty();
+    try {
+      home.fill();
+      await pause(lastsMs);
+    } finally {
+      home.empty();
+    }
   },
   clock_forward: clock(HOUR_SECONDS),
   clock_back: clock(-HOUR_SECONDS),

@@ -106,7 +106,7 @@ describe('a cancel ends a task within two seconds', () => {
       function: await submit('worker', '@tool ask {}\n@say no', { functions: [fn] }),
     };
     await Promise.all(Object.values(tasks).map(running));
-    await is(tasks.permit, ({ waiting }) => waiting === 'permit', 'a permit to be waited for');
+    await is(tasks.permit, ({ waiting }) => waiting === 'permit: claw requests', 'a permit to be waited for');
     await is(tasks.function, ({ waiting }) => waiting !== null, 'a function to be waited for');
     for (const [what, task] of Object.entries(tasks))
       expect(await cancelled(task), what).toBeLessThan(PROMISED_MS);

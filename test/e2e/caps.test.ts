@@ -21,6 +21,11 @@ describe('the caps of a Claw', () => {
     const before = service.chatCalls().length;
     const script = '@tool shell {"command":"true"}\n@tool shell {"command":"true"}\n@say done';
     const tasks = await Promise.all([1, 2, 3, 4].map(() => service.submit('capped', script)));
+    const waitsFor = async (task: string) => (await service.state(task)).waiting;
+    await service.until(
+      async () => (await Promise.all(tasks.map(waitsFor))).includes('permit: claw requests'),
+      'what they wait for',
+    );
     await service.until(
       async () => service.chatCalls().length - before > REQUESTS,
       'the first call of the second minute',
@@ -29,8 +34,6 @@ describe('the caps of a Claw', () => {
     const calls = service.chatCalls().slice(before);
     expect(worstWindow(calls, 60_000, () => 1).sum).toBe(REQUESTS);
     expect(worstWindow(calls, 60_000, (call) => call.totalTokens).sum).toBeLessThanOrEqual(TOKENS);
-    const waiting = await Promise.all(tasks.map(async (task) => (await service.state(task)).waiting));
-    expect(waiting).toContain('permit');
     await Promise.all(tasks.map((task) => service.call('POST', `/api/v1/tasks/${task}/cancel`)));
   });
 

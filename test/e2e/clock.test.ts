@@ -43,7 +43,7 @@ beforeAll(async () => {
     timeoutMs: 60_000,
     retry: { attempts: 2, backoffMs: 6000 },
   });
-  await service.claw('patient', { deploy: false, timeouts: { waitingMs: 30_000 } });
+  await service.claw('patient', { deploy: false, timeouts: { waitingMs: 120_000 } });
 });
 afterAll(async () => {
   await service?.[Symbol.asyncDispose]();
@@ -76,7 +76,7 @@ describe.each([
     const waits = await service.submit('patient', '@say no');
     await service.run(capped, '@say first');
     const permit = await service.submit(capped, '@say second');
-    await is(permit, ({ waiting }) => waiting === 'permit', 'a permit to be waited for');
+    await is(permit, ({ waiting }) => waiting === 'permit: claw requests', 'a permit to be waited for');
     const runs = await service.submit('worker', '@wait 8s\n@say done');
     const again = await service.submit('worker', '@wait 5s\n@say done');
     await Promise.all([runs, again].map(running));
@@ -89,6 +89,9 @@ describe.each([
     const waitedMs = performance.now() - queuedMs;
     expect(waitedMs).toBeGreaterThan(4500);
     expect(waitedMs).toBeLessThan(15_000);
+    expect(await service.state(waits)).toMatchObject({ state: 'queued' });
+    expect(await service.state(permit)).toMatchObject({ state: 'running', waiting: 'permit: claw requests' });
+    for (const task of [waits, permit]) await service.ask('POST', `/api/v1/tasks/${task}/cancel`);
     expect((await service.result(runs)).task).toMatchObject({ state: 'succeeded', epoch: 1 });
     expect((await service.result(again)).task).toMatchObject({ state: 'succeeded', epoch: 2 });
     // Begun under the stepped clock, with capabilities that the gate checks by its own.
@@ -96,8 +99,5 @@ describe.each([
     expect(under.answer).toBe('under another clock');
     const aheadMs = Date.parse(under.task.createdAt) - Date.now();
     expect(Math.abs(aheadMs - stepS * 1000)).toBeLessThan(60_000);
-    expect(await service.state(waits)).toMatchObject({ state: 'queued' });
-    expect(await service.state(permit)).toMatchObject({ state: 'running', waiting: 'permit' });
-    for (const task of [waits, permit]) await service.ask('POST', `/api/v1/tasks/${task}/cancel`);
   });
 });

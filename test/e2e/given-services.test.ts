@@ -40,7 +40,7 @@ describe('on a PostgreSQL and a Redis that were given by URL', () => {
       body: { ready: false, parts: { redis: { ok: false }, store: { ok: true } } },
     });
     await service.until(
-      async () => (await service.state(id)).waiting === 'permit',
+      async () => (await service.state(id)).waiting === 'permit: limiter unavailable',
       'the task to wait for a permit',
     );
     expect(service.chatCalls().length).toBe(before + 1);

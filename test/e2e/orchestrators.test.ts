@@ -102,6 +102,27 @@ describe('three orchestrators on one database', () => {
     expect((await all.at(it.holder).run('worker', '@say awake')).answer).toBe('awake');
   });
 
+  it('leave a call to the one that takes over, where the limiter knows that one before the cage does', async () => {
+    const it = await running();
+    const redis = all.redis.connect();
+    const [fence] = (await redis.keys(`*:fence:${it.task}`)) as [string];
+    // As the next controller says it, whose way to the cage is long.
+    await redis.incr(fence);
+    const monitor = await redis.monitor();
+    await new Promise<void>((resolve) =>
+      monitor.on('monitor', (_time, [name, ...args]: string[]) => {
+        if (name?.toLowerCase() === 'evalsha' && args.includes(fence)) resolve();
+      }),
+    );
+    monitor.disconnect();
+    // Redis' answer has come before this one has gone.
+    for (let nth = 0; nth < 3; nth += 1)
+      expect((await all.at(it.holder).state(it.task)).state).toBe('running');
+    await all.kill(it.holder);
+    await wentOn(it);
+    await all.up(it.holder);
+  });
+
   it('take over what one had that was stopped in order, within ten seconds', async () => {
     const it = await running();
     const began = performance.now();

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { StatusReply } from '#protocol/api.ts';
 import { TestService } from '../support/service.ts';
 
 let service: TestService;
@@ -27,5 +28,45 @@ describe('where there are fewer places than Claws', () => {
       return states.some(({ waiting }) => waiting === 'a place for its cage');
     }, 'one to wait for a place');
     for (const task of [first, second, ...others]) expect((await service.result(task)).answer).toBe('done');
+  });
+
+  it('a spare ends where the organisation may have fewer cages than there are', async () => {
+    const cages = async () => (await service.ask<StatusReply>('GET', '/api/v1/status')).cages.length;
+    await service.until(async () => (await cages()) === 2, 'spares in all places');
+    await service.ask('PATCH', '/api/v1/limits', { maxCages: 1 });
+    await service.until(async () => (await cages()) === 1, 'one of them to end');
+    expect((await service.run('one', '@say still')).answer).toBe('still');
+  });
+});
+
+describe('an organisation that may have fewer cages than the machine', () => {
+  let own: TestService;
+  beforeAll(async () => {
+    // A round that comes this late lets nothing begin: what is seen here is the change itself.
+    own = await TestService.start({ CLAWCAGE_WARM_SPARES: '0', CLAWCAGE_RECONCILE_MS: '600000' });
+    await own.claw('worker', { concurrency: 3 });
+  });
+  afterAll(() => own?.[Symbol.asyncDispose]());
+
+  it('has its tasks wait with that reason, until it may have more, or one of its cages is gone', async () => {
+    const state = async (task: string) => (await own.state(task)).state;
+    const waits = (task: string) =>
+      own.until(
+        async () => (await own.state(task)).waiting === 'a place for its cage in this organisation',
+        `${task} to wait for a place in its organisation`,
+      );
+    await own.ask('PATCH', '/api/v1/limits', { maxCages: 1 });
+    const first = await own.submit('worker', '@tool shell {"command":"sleep 6"}\n@say first');
+    await own.until(async () => (await state(first)) === 'running', 'the first to run');
+    const second = await own.submit('worker', '@tool shell {"command":"sleep 3"}\n@say second');
+    await waits(second);
+    await own.ask('PATCH', '/api/v1/limits', { maxCages: 2 });
+    await own.until(async () => (await state(second)) === 'running', 'the second to run beside it');
+    expect(await state(first)).toBe('running');
+    const third = await own.submit('worker', '@say third');
+    await waits(third);
+    const answers = await Promise.all([first, second, third].map((task) => own.result(task)));
+    expect(answers.map(({ answer }) => answer)).toEqual(['first', 'second', 'third']);
+    expect(answers[2]!.task.startedAt! >= answers[1]!.task.endedAt!).toBe(true);
   });
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ReadyReply } from '#protocol/api.ts';
 import { removeInstall } from '../support/docker.ts';
@@ -14,11 +15,13 @@ const run = promisify(execFile);
 let postgres: TestPostgres;
 let service: TestService;
 let folder: string;
+let database: string;
 beforeAll(async () => {
   postgres = await TestPostgres.start();
   folder = await mkdtemp(join(tmpdir(), 'clawcage-storage-'));
+  database = await postgres.newDatabase();
   service = await TestService.start({
-    CLAWCAGE_DATABASE_URL: await postgres.newDatabase(),
+    CLAWCAGE_DATABASE_URL: database,
     CLAWCAGE_RECONCILE_MS: '500',
     CLAWCAGE_LEASE_MS: '3000',
   });
@@ -42,6 +45,34 @@ const answersAgain = (): Promise<void> =>
   );
 
 describe('while PostgreSQL is away', () => {
+  it('(it hangs just as an agent starts) the agent makes its model calls all the same', async () => {
+    const client = new pg.Client({ connectionString: database });
+    await client.connect();
+    const isSo = async (query: string, ...values: string[]): Promise<boolean> =>
+      (await client.query(query, values)).rowCount === 1;
+    try {
+      const before = service.chatCalls().length;
+      const id = await service.submit('worker', `${THREE_CALLS}\n@say done`);
+      const handedOver = "select from tasks where id = $1 and handed_over and state = 'starting'";
+      await until(() => isSo(handedOver, id), 'the task to be handed over');
+      await client.query('begin');
+      await client.query('lock table tasks in share mode');
+      await until(() => isSo('select from pg_locks where not granted limit 1'), 'the start to be written');
+      postgres.pause();
+      await until(async () => service.chatCalls().length >= before + 2, 'two model calls');
+      postgres.wake();
+      await client.query('commit');
+      await answersAgain();
+      expect(await service.result(id)).toMatchObject({
+        answer: 'done',
+        task: { state: 'succeeded', epoch: 1 },
+      });
+    } finally {
+      postgres.wake();
+      await client.end();
+    }
+  });
+
   it.each([
     ['hangs', () => postgres.pause(), async () => postgres.wake()],
     ['is killed', () => postgres.kill(), () => postgres.resume()],

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { runCli } from '../../cli/run-cli.ts';
-import type { Terminal } from '../../cli/terminal/terminal.ts';
+import type { Output, Terminal } from '../../cli/terminal/terminal.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -21,19 +21,20 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** A terminal in memory: what was written, and a way to type and to press Ctrl-C. */
+/** A terminal in memory: what was written, and a way to type, to press Ctrl-C and to change its size. */
 export class TestTerminal implements Terminal {
   readonly stdin: PassThrough & { isTTY?: boolean; setRawMode?: (on: boolean) => void } = new PassThrough();
   readonly env: Record<string, string | undefined>;
   readonly #written = { stdout: '', stderr: '' };
   readonly #interrupts = new Set<() => void>();
   readonly #tty: boolean;
-  readonly #columns: number;
+  readonly #resizes = new Set<() => void>();
+  #size: { columns: number; rows?: number };
   readonly rawModes: boolean[] = [];
 
   constructor(options: { env?: Record<string, string | undefined>; tty?: boolean; columns?: number } = {}) {
     this.env = options.env ?? {};
-    this.#columns = options.columns ?? 80;
+    this.#size = { columns: options.columns ?? 80 };
     this.#tty = options.tty ?? false;
     if (!this.#tty) return;
     this.stdin.isTTY = true;
@@ -41,19 +42,11 @@ export class TestTerminal implements Terminal {
   }
 
   get stdout() {
-    return {
-      isTTY: this.#tty,
-      columns: this.#columns,
-      write: (text: string) => void (this.#written.stdout += text),
-    };
+    return this.#output('stdout');
   }
 
   get stderr() {
-    return {
-      isTTY: this.#tty,
-      columns: this.#columns,
-      write: (text: string) => void (this.#written.stderr += text),
-    };
+    return this.#output('stderr');
   }
 
   get written(): { readonly stdout: string; readonly stderr: string } {
@@ -65,12 +58,40 @@ export class TestTerminal implements Terminal {
     return { [Symbol.dispose]: () => void this.#interrupts.delete(listener) };
   }
 
+  #output(name: 'stdout' | 'stderr'): Output {
+    const [written, size] = [this.#written, () => this.#size];
+    return {
+      isTTY: this.#tty,
+      get columns() {
+        return size().columns;
+      },
+      get rows() {
+        return size().rows;
+      },
+      write: (text) => void (written[name] += text),
+    };
+  }
+
   pressCtrlC(): void {
     for (const listener of this.#interrupts) listener();
   }
 
+  onResize(listener: () => void): Disposable {
+    this.#resizes.add(listener);
+    return { [Symbol.dispose]: () => void this.#resizes.delete(listener) };
+  }
+
+  resize(columns: number, rows?: number): void {
+    this.#size = { columns, ...(rows !== undefined && { rows }) };
+    for (const listener of this.#resizes) listener();
+  }
+
   get listensForCtrlC(): boolean {
     return this.#interrupts.size > 0;
+  }
+
+  get listensForSize(): boolean {
+    return this.#resizes.size > 0;
   }
 }
 

@@ -23,9 +23,11 @@ import {
 import { statusPage } from '../../orchestrator/http/status-page.ts';
 import { clientMessage, type ServerMessage, type TaskEvent } from '#protocol/live.ts';
 import { batchRoutes } from './fake-batches.ts';
-import { keyAndClawRoutes } from './fake-claws.ts';
+import { keyAndClawRoutes, OF_A_NEW_KEY } from './fake-claws.ts';
+import { limitRoutes, newLimits } from './fake-limits.ts';
 import {
   CAPS,
+  filesOf,
   IN_A_WHILE,
   NOTHING_USED,
   NOW,
@@ -56,6 +58,7 @@ export class FakeApi {
   readonly models = new Map<string, string[]>();
   readonly batches = new Map<string, { view: BatchView; results: BatchResult[] }>();
   readonly deliveries: DeliveryView[] = [];
+  readonly limits = newLimits();
   /** What was changed in Claws, in order. */
   readonly patches: object[] = [];
   usage: UsageRow[] = [];
@@ -154,8 +157,7 @@ export class FakeApi {
       masked: 'sk-…cdef',
       version: 1,
       state: 'active',
-      verifiedAt: NOW,
-      createdAt: NOW,
+      ...OF_A_NEW_KEY,
     });
   }
 
@@ -291,6 +293,7 @@ export class FakeApi {
     app.post('/api/v1/cages/end', async () => ({ ended: this.cages.splice(0).length }));
 
     keyAndClawRoutes(app, this, found);
+    limitRoutes(app, this, found);
     app.get<Named>('/api/v1/claws/:name/usage', async ({ params }) => {
       found(this.claws.get(params.name));
       return { claw: params.name, since: NOW, usage: SOME_USED, caps: CAPS };
@@ -323,11 +326,11 @@ export class FakeApi {
     app.get<WithId>('/api/v1/tasks/:id', async ({ params }) => found(this.tasks.get(params.id)).reply);
     app.get<WithId>('/api/v1/tasks/:id/result', async ({ params }) => {
       const { reply, answer } = found(this.tasks.get(params.id));
-      return { ...reply, answer, files: this.#filesOf(params.id) };
+      return { ...reply, answer, files: filesOf(this.tasks.get(params.id)) };
     });
     app.get<WithId>('/api/v1/tasks/:id/files', async ({ params }) => {
       found(this.tasks.get(params.id));
-      return { items: this.#filesOf(params.id), nextCursor: null };
+      return { items: filesOf(this.tasks.get(params.id)), nextCursor: null };
     });
     app.get<{ Params: { id: string; '*': string } }>('/api/v1/tasks/:id/files/*', async ({ params }, reply) =>
       reply
@@ -371,13 +374,6 @@ export class FakeApi {
       return task.reply;
     });
     app.get('/api/v1/events', { websocket: true }, (socket) => this.#watch(socket));
-  }
-
-  #filesOf(id: string): { path: string; bytes: number }[] {
-    return [...(this.tasks.get(id)?.files ?? [])].map(([path, content]) => ({
-      path,
-      bytes: Buffer.byteLength(content),
-    }));
   }
 
   #watch(socket: WebSocket): void {

@@ -13,6 +13,13 @@ interface KeysAndClaws {
 type Named = { Params: { name: string } };
 
 /** The routes of keys and Claws over the maps of a FakeApi. */
+export const OF_A_NEW_KEY = {
+  verifiedAt: NOW,
+  createdAt: NOW,
+  requestsPerMinute: null,
+  tokensPerMinute: null,
+} as const;
+
 export function keyAndClawRoutes(
   app: FastifyInstance,
   api: KeysAndClaws,
@@ -32,6 +39,8 @@ export function keyAndClawRoutes(
       state: 'active',
       verifiedAt: key.verify ? NOW : null,
       createdAt: NOW,
+      requestsPerMinute: key.requestsPerMinute,
+      tokensPerMinute: key.tokensPerMinute,
     });
     return reply.status(201).send(api.keys.get(key.name));
   });

@@ -61,3 +61,6 @@ export const CAPS = { requests: { used: 2, limit: 30 }, tokens: { used: 123, lim
 
 /** The table's message of a code, as tests compare it. */
 export const messageOf = (code: ErrorCode): string => ERRORS[code].message;
+
+export const filesOf = (task: FakeTask | undefined): { path: string; bytes: number }[] =>
+  [...(task?.files ?? [])].map(([path, content]) => ({ path, bytes: Buffer.byteLength(content) }));

@@ -144,7 +144,7 @@ export class FunctionSimulation {
   }
 
   #cageSays(message: FromCage): void {
-    this.#cage.session.send(message);
+    this.#cage.send(message);
   }
 
   #cageHeard(message: ToCage): void {

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { fenceOf } from '#task/fence.ts';
-import { Limiter, type LimiterOptions } from '../../orchestrator/limiter/limiter.ts';
+import { Limiter } from '../../orchestrator/limiter/limiter.ts';
+import type { LimiterOptions } from '../../orchestrator/limiter/limiter-options.ts';
 import type { PermitRequest } from '../../orchestrator/limiter/permit-request.ts';
 import type { TestRedis } from './redis.ts';
 
-/** A life of entries in which a test can wait for their end. */
-export const SHORT = { sendWithinMs: 300, entryMs: 600, holdMs: 900 } as const;
+/** A life of entries in which a test can wait for their end; it is closed for longer than a busy machine takes to look. */
+export const SHORT = { sendWithinMs: 300, entryMs: 600, holdMs: 3_000 } as const;
 
 /** One Claw with a task whose first attempt is fenced, and the calls of that attempt. */
 export class ClawOfTest {
@@ -37,7 +38,7 @@ export class ClawOfTest {
       fence: fenceOf(more.epoch ?? 1, controller),
       callId: `call-${this.#calls}`,
       tokens,
-      levels: [{ level: 'claw', id: this.claw, ...this.caps }],
+      standing: async () => ({ levels: [{ level: 'claw', id: this.claw, ...this.caps }] }),
       deadlineMs: 0,
       ...more,
     };

@@ -1,6 +1,6 @@
 import type { CodedError } from '#errors/coded-error.ts';
 import { CageSession } from '#protocol/link-cage.ts';
-import type { LinkConnection } from '#protocol/link-connection.ts';
+import type { LinkConnection, LinkTransport } from '#protocol/link-connection.ts';
 import { ControllerSession } from '#protocol/link-controller.ts';
 import type { FromCage, ToCage } from '#protocol/link-messages.ts';
 
@@ -51,6 +51,7 @@ export class Way {
 /** What is between a cage and its controllers: one connection at most, cut and made anew, whose bytes move when a test says so. */
 export class Wire {
   readonly #cage: CageSession;
+  #putOff: (() => void)[] = [];
   #now:
     | {
         readonly toCage: Way;
@@ -77,8 +78,8 @@ export class Wire {
     this.disconnect();
     const toCage = new Way();
     const toController = new Way();
-    const cageEnd = this.#cage.accept(transport(toController));
-    const controllerEnd = controller.connect(transport(toCage));
+    const cageEnd = this.#cage.accept(this.#transport(toController));
+    const controllerEnd = controller.connect(this.#transport(toCage));
     this.#now = { toCage, toController, cageEnd, controllerEnd };
   }
 
@@ -102,6 +103,21 @@ export class Wire {
   repeat(to: 'cage' | 'controller', which: number): void {
     if (to === 'cage') this.#now?.toCage.repeat(which);
     else this.#now?.toController.repeat(which);
+  }
+
+  /** What both ends put off is done, also that of connections that are gone. */
+  catchUp(): void {
+    for (const run of this.#putOff.splice(0)) run();
+  }
+
+  #transport(way: Way): LinkTransport {
+    return {
+      write: (bytes) => way.write(bytes),
+      pause: () => undefined,
+      resume: () => undefined,
+      close: () => undefined,
+      later: (run) => void this.#putOff.push(run),
+    };
   }
 }
 
@@ -138,7 +154,7 @@ export class LinkSimulation {
   }
 
   cageSend(): void {
-    this.cage.session.send({ type: 'pong', id: ++this.#cageSends });
+    this.cage.send({ type: 'pong', id: ++this.#cageSends });
   }
 
   controllerSend(): void {
@@ -169,6 +185,10 @@ export class LinkSimulation {
     this.#wire.repeat(to, which);
   }
 
+  catchUp(): void {
+    this.#wire.catchUp();
+  }
+
   /** Lets one handler finish. */
   async release(which: number): Promise<void> {
     const [go] = this.#held.splice(which % Math.max(1, this.#held.length), 1);
@@ -180,11 +200,13 @@ export class LinkSimulation {
   async finish(): Promise<void> {
     if (!this.#wire.connected) this.connect();
     await settled();
+    this.#wire.catchUp();
     for (let { waiting } = this.#wire; waiting !== undefined; { waiting } = this.#wire) {
       if (waiting + this.#held.length === 0) return;
       await this.deliver('cage', Infinity);
       await this.deliver('controller', Infinity);
       while (this.#held.length > 0) await this.release(0);
+      this.#wire.catchUp();
     }
   }
 
@@ -221,13 +243,6 @@ export class LinkSimulation {
     this.cageSaw.set(epoch, [...(this.cageSaw.get(epoch) ?? []), message.id % 1_000_000]);
   }
 }
-
-const transport = (way: Way) => ({
-  write: (bytes: Uint8Array) => way.write(bytes),
-  pause: () => undefined,
-  resume: () => undefined,
-  close: () => undefined,
-});
 
 /** Promises that are resolved have run their course. */
 export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

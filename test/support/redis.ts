@@ -20,18 +20,25 @@ export class TestRedis {
   /** On loopback, where the test asked for one; else none. */
   readonly port: number;
 
-  private constructor(durable: boolean, port: number) {
+  /** For a clock of its own: libfaketime. */
+  readonly #env: Readonly<Record<string, string>>;
+
+  private constructor(durable: boolean, port: number, env: Readonly<Record<string, string>>) {
     this.#durable = durable;
     this.port = port;
+    this.#env = env;
   }
 
-  static async start(options: { durable?: boolean; port?: number } = {}): Promise<TestRedis> {
-    const redis = new TestRedis(options.durable ?? false, options.port ?? 0);
+  static async start(
+    options: { durable?: boolean; port?: number; env?: Readonly<Record<string, string>> } = {},
+  ): Promise<TestRedis> {
+    const redis = new TestRedis(options.durable ?? false, options.port ?? 0, options.env ?? {});
     await redis.start();
     return redis;
   }
 
-  async start(): Promise<void> {
+  /** Resolves when it answers, its log read. `settings` are for this start alone. */
+  async start(settings: readonly string[] = []): Promise<void> {
     const durability = this.#durable
       ? ['--appendonly', 'yes', '--appendfsync', 'always']
       : ['--appendonly', 'no'];
@@ -47,7 +54,10 @@ export class TestRedis {
       '--save',
       '',
     ];
-    this.#child = spawn('redis-server', [...place, ...durability], { stdio: 'ignore' });
+    this.#child = spawn('redis-server', [...place, ...durability, ...settings], {
+      stdio: 'ignore',
+      env: { ...process.env, ...this.#env },
+    });
     const probe = this.#client({ maxRetriesPerRequest: null, retryStrategy: () => 20 });
     await probe.ping();
     probe.disconnect();

@@ -10,6 +10,7 @@ import type { ClawCreate, ResultReply, TaskCreate, TaskReply, TaskView } from '#
 import { bridgeAddress } from '../../cli/demo/bridge-address.ts';
 import type { Call } from '../../provider-sim/books.ts';
 import { removeInstall } from './docker.ts';
+import { giveStore } from './made-store.ts';
 import { startTestProvider, type TestProvider } from './provider.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -57,6 +58,7 @@ export class TestService implements AsyncDisposable {
     const home = mkdtempSync(join(tmpdir(), 'clawcage-service-'));
     const service = new TestService(await bridgedProvider(), home, env);
     try {
+      await giveStore(home);
       await service.up();
       return service;
     } catch (error) {

@@ -7,6 +7,8 @@ export interface BodyReader {
   end(): Buffer;
   /** Known at the end, for a stream as soon as it came. */
   usage(): UsageCounts | undefined;
+  /** False where more of it may have been to come, had the body not broken off. */
+  usageIsFinal?(): boolean;
   /** False where the body came to its end before what it brings did; the agent must not take it for whole. */
   whole?(): boolean;
 }

@@ -20,13 +20,18 @@ export function eventReader(options: EventOptions): BodyReader {
   const { audioOnly = false } = options;
   const held = new HeldEvents();
   let usage: UsageCounts | undefined;
+  let isFinal = false;
+  let isSilly = false;
   let done = false;
 
   const passing = (event: Buffer): Buffer => {
     const found = event.includes('"usage"') ? usageOf(event, options.operation) : undefined;
     // Of several images each comes with a usage of its own.
-    if (found?.usage !== undefined)
+    if (found?.usage !== undefined) {
       usage = options.operation === 'images' ? addUsage(usage, found.usage) : found.usage;
+      isFinal = found.isFinal;
+    }
+    isSilly ||= found?.isSilly === true;
     if (audioOnly) {
       done ||= event.includes('speech.audio.done');
       return audioOf(event);
@@ -37,7 +42,8 @@ export function eventReader(options: EventOptions): BodyReader {
   return {
     push: (chunk) => Buffer.concat(held.push(chunk).map(passing)),
     end: () => passing(held.end()),
-    usage: () => usage,
+    usage: () => (isSilly ? undefined : usage),
+    usageIsFinal: () => isFinal,
     whole: () => !audioOnly || done,
   };
 }
@@ -61,16 +67,25 @@ function dataOf(event: Buffer): EventData | undefined {
   }
 }
 
+interface FoundUsage {
+  readonly usage: UsageCounts | undefined;
+  /** The event brings nothing else. */
+  readonly onlyUsage: boolean;
+  /** No more can come: some servers tell a running count with every event of a chat, and of several images each has its own. */
+  readonly isFinal: boolean;
+  /** Something is told, and it makes no sense. */
+  readonly isSilly: boolean;
+}
+
 /** A response's last event holds the whole response, with its usage (`response.completed`, `.incomplete`, `.failed`); all others hold it at the top. */
-function usageOf(
-  event: Buffer,
-  operation: CallOperation,
-): { usage: UsageCounts | undefined; onlyUsage: boolean } | undefined {
+function usageOf(event: Buffer, operation: CallOperation): FoundUsage | undefined {
   const data = dataOf(event);
   if (data === undefined) return undefined;
   const onlyUsage = Array.isArray(data.choices) && data.choices.length === 0;
-  const usage = operation === 'responses' ? data.response?.usage : data.usage;
-  return { usage: readUsage(usage, operation), onlyUsage };
+  const told = operation === 'responses' ? data.response?.usage : data.usage;
+  const usage = readUsage(told, operation);
+  const isFinal = operation === 'chat' ? onlyUsage : operation !== 'images';
+  return { usage, onlyUsage, isFinal, isSilly: told !== undefined && told !== null && usage === undefined };
 }
 
 /** The audio of a `speech.audio.delta`. */

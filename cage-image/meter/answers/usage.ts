@@ -8,7 +8,7 @@ const count = z.number().check(z.int(), z.minimum(0));
 const ofChat = z.object({
   prompt_tokens: count,
   completion_tokens: count,
-  total_tokens: z.optional(count),
+  total_tokens: count,
   prompt_tokens_details: z.nullish(z.object({ cached_tokens: z.nullish(count) })),
   completion_tokens_details: z.nullish(z.object({ reasoning_tokens: z.nullish(count) })),
 });
@@ -17,17 +17,20 @@ const ofChat = z.object({
 const ofOthers = z.object({
   input_tokens: count,
   output_tokens: count,
-  total_tokens: z.optional(count),
+  total_tokens: count,
   input_tokens_details: z.nullish(z.object({ cached_tokens: z.nullish(count) })),
   output_tokens_details: z.nullish(z.object({ reasoning_tokens: z.nullish(count) })),
 });
 
-const ofEmbeddings = z.object({ prompt_tokens: count, total_tokens: z.optional(count) });
+const ofEmbeddings = z.object({ prompt_tokens: count, total_tokens: count });
 
 /** Of models that are charged by the minute (`whisper-1`): no tokens. */
 const ofDuration = z.object({ type: z.literal('duration'), seconds: z.number() });
 
-/** The counts that the provider reported, or undefined where it reported none that make sense for the operation. */
+/**
+ * The counts that the provider reported, or undefined where it reported none that make sense for the operation: without a total, with one less than its parts, with a
+ * negative or broken number. What is not understood is not counted by half.
+ */
 export function readUsage(value: unknown, operation: CallOperation): UsageCounts | undefined {
   if (operation === 'chat') return chatUsage(value);
   if (operation === 'embeddings') {
@@ -35,7 +38,7 @@ export function readUsage(value: unknown, operation: CallOperation): UsageCounts
     return parsed.success ? counts(parsed.data.prompt_tokens, 0, parsed.data) : undefined;
   }
   const isAudio = operation === 'transcriptions' || operation === 'translations';
-  if (isAudio && ofDuration.safeParse(value).success) return counts(0, 0, {});
+  if (isAudio && ofDuration.safeParse(value).success) return counts(0, 0, { total_tokens: 0 });
   const parsed = ofOthers.safeParse(value);
   // Some servers know one form of usage only.
   if (!parsed.success) return chatUsage(value);
@@ -71,17 +74,19 @@ function chatUsage(value: unknown): UsageCounts | undefined {
 }
 
 interface More {
-  readonly total_tokens?: number | undefined;
+  readonly total_tokens: number;
   readonly cached?: number | null | undefined;
   readonly reasoning?: number | null | undefined;
 }
 
-function counts(input: number, output: number, more: More): UsageCounts {
+/** A total that is less than its parts tells nothing: it may be either that is wrong. More than their sum are tokens of another kind, which count. */
+function counts(input: number, output: number, more: More): UsageCounts | undefined {
+  if (more.total_tokens < input + output) return undefined;
   return {
     inputTokens: input,
     cachedTokens: more.cached ?? 0,
     outputTokens: output,
     reasoningTokens: more.reasoning ?? 0,
-    totalTokens: Math.max(more.total_tokens ?? 0, input + output),
+    totalTokens: more.total_tokens,
   };
 }

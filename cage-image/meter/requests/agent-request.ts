@@ -1,4 +1,5 @@
-import type { ClawModels } from '../claw-models.ts';
+import type { ClawCaps } from '#bounds/bounded-call.ts';
+import type { ClawModels } from '#bounds/claw-models.ts';
 
 /** A request of the agent's that brings a body. */
 export interface AgentRequest {
@@ -8,7 +9,4 @@ export interface AgentRequest {
 }
 
 /** What of a Claw decides how its calls are made. */
-export interface ClawBounds extends ClawModels {
-  readonly tokensPerMinute?: number | undefined;
-  readonly maxOutputTokens?: number | undefined;
-}
+export interface ClawBounds extends ClawModels, ClawCaps {}

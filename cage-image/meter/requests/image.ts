@@ -1,5 +1,5 @@
 import { boundOfImages } from '#bounds/image.ts';
-import { modelFor } from '../claw-models.ts';
+import { modelFor } from '#bounds/claw-models.ts';
 import { asRequest, formFields } from '../form/form-fields.ts';
 import { readForm } from '../form/read-form.ts';
 import { writeForm } from '../form/write-form.ts';
@@ -12,7 +12,7 @@ export function prepareImages({ body, accept }: AgentRequest, claw: ClawBounds):
   const parsed = parseObject(body);
   const model = modelFor('images', parsed['model'], claw);
   const request = { ...parsed, model };
-  const tokens = boundOfImages(request).total;
+  const tokens = boundOfImages(request, 0, claw.unbounded).total;
   return {
     operation: 'images',
     model,
@@ -40,7 +40,7 @@ export function prepareImageEdit(
   const { texts, files } = formFields(parts, EDIT);
   const model = modelFor('images', texts.get('model'), claw);
   const request = { ...asRequest(texts), model };
-  const tokens = boundOfImages(request, files.length).total;
+  const tokens = boundOfImages(request, files.length, claw.unbounded).total;
   const named = texts.has('model') ? parts : [...parts, { name: 'model', content: Buffer.from(model) }];
   const form = writeForm(named);
   return { operation: 'images', model, method: 'POST', path: '/images/edits', accept, ...form, tokens };

@@ -1,6 +1,6 @@
 import { CodedError } from '#errors/coded-error.ts';
 import { rewritingReader } from '../answers/document-reader.ts';
-import { allModels, type ClawModels } from '../claw-models.ts';
+import { allModels, type ClawModels } from '#bounds/claw-models.ts';
 import type { PreparedCall } from '../prepared-call.ts';
 
 /** The provider's list of models; the agent sees those of its Claw. */

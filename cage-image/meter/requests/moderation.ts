@@ -1,5 +1,5 @@
 import { boundOfModeration } from '#bounds/moderation.ts';
-import { modelFor } from '../claw-models.ts';
+import { modelFor } from '#bounds/claw-models.ts';
 import type { PreparedCall } from '../prepared-call.ts';
 import type { AgentRequest, ClawBounds } from './agent-request.ts';
 import { parseObject, written } from './json-object.ts';
@@ -9,7 +9,7 @@ export function prepareModeration({ body: bytes, accept }: AgentRequest, claw: C
   const parsed = parseObject(bytes);
   const model = modelFor('moderations', parsed['model'], claw);
   const request = { ...parsed, model };
-  const tokens = boundOfModeration(request).total;
+  const tokens = boundOfModeration(request, claw.unbounded).total;
   return {
     operation: 'moderations',
     model,

@@ -1,5 +1,5 @@
 import { boundOfSpeech } from '#bounds/speech.ts';
-import { modelFor } from '../claw-models.ts';
+import { modelFor } from '#bounds/claw-models.ts';
 import type { PreparedCall } from '../prepared-call.ts';
 import type { AgentRequest, ClawBounds } from './agent-request.ts';
 import { parseObject, written } from './json-object.ts';
@@ -22,7 +22,7 @@ export function prepareSpeech({ body, accept }: AgentRequest, claw: ClawBounds):
   const parsed = parseObject(body);
   const model = modelFor('speech', parsed['model'], claw);
   const request = { ...parsed, model };
-  const tokens = boundOfSpeech(request).total;
+  const tokens = boundOfSpeech(request, claw.unbounded).total;
   const audioType = hasEvents(model) && parsed['stream_format'] !== 'sse' ? typeOf(parsed) : undefined;
   return {
     operation: 'speech',

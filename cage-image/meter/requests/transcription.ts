@@ -1,6 +1,6 @@
 import { CodedError } from '#errors/coded-error.ts';
 import { boundOfTranscription } from '#bounds/transcription.ts';
-import { modelFor } from '../claw-models.ts';
+import { modelFor } from '#bounds/claw-models.ts';
 import { asRequest, formFields } from '../form/form-fields.ts';
 import { readForm } from '../form/read-form.ts';
 import { writeForm } from '../form/write-form.ts';
@@ -35,6 +35,6 @@ export function prepareTranscription(
     path: `/audio/${operation}`,
     accept,
     ...writeForm(named),
-    tokens: boundOfTranscription({ ...asRequest(texts), model }, audio.content).total,
+    tokens: boundOfTranscription({ ...asRequest(texts), model }, audio.content, claw.unbounded).total,
   };
 }

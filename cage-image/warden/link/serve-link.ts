@@ -8,7 +8,9 @@ import { CageSession, type CageSessionOptions, type ControllerState } from '#pro
 import type { LinkConnection } from '#protocol/link-connection.ts';
 import type { FromCage } from '#protocol/link-messages.ts';
 import type { Urgency } from '#protocol/link-outbox.ts';
-import { LINK_PULSE, LINK_TLS, type LinkPulse } from '#protocol/link-tls.ts';
+import { ACK_WITHIN_MS, LINK_PULSE, LINK_TLS, type LinkPulse } from '#protocol/link-tls.ts';
+import { inWordsOf } from '#protocol/link-words.ts';
+import { cageClock } from '../../cage-clock.ts';
 import { gateRequest } from '../../tunnel/gate-request.ts';
 import { watchStall } from './stall.ts';
 
@@ -73,6 +75,7 @@ class ServedLink implements CageLink {
       onError: options.onError,
       limits: options.limits,
       protocol: options.protocol,
+      clockMs: cageClock,
     });
     this.#tls = this.#secure();
     this.#offering = this.#offer(this.#ending.signal);
@@ -91,7 +94,7 @@ class ServedLink implements CageLink {
   }
 
   send(message: FromCage, urgency?: Urgency): boolean {
-    return this.#session.session.send(message, urgency);
+    return this.#session.send(inWordsOf(this.#session.version, message), urgency);
   }
 
   acknowledged(): Promise<void> {
@@ -159,6 +162,7 @@ class ServedLink implements CageLink {
       pause: () => void tls.pause(),
       resume: () => void tls.resume(),
       close: () => closeSoon(tls),
+      later: (run) => void setTimeout(run, ACK_WITHIN_MS),
     });
     const stalled = watchStall(session.outbox, this.#pulse.silenceMs);
     const pulse = setInterval(() => {

@@ -5,7 +5,7 @@ import { pathOfClaw, settingsOfView } from '../../apply/plan.ts';
 import { withOptions, type ClawOptions } from '../../claw-file/from-options.ts';
 import { clientOf, say, writeJson, type Cli } from '../../cli.ts';
 import { failure } from '../../failure.ts';
-import { wholeNumber } from '../../terminal/duration.ts';
+import { cap } from '../../terminal/cap-option.ts';
 import { gather, integer } from '../../terminal/options.ts';
 import { Spinner } from '../../terminal/spinner.ts';
 
@@ -51,8 +51,8 @@ Every field for --option: docs/claw-yaml.md
       `
 Examples:
   clawcage claws update writer --model gpt-4.1
-  clawcage claws update writer --tpm 120000 --option requestsPerMinute=null
-  clawcage claws update writer --option agent.command=null --option timeout=30m
+  clawcage claws update writer --tpm 120000 --rpm none
+  clawcage claws update writer --option agent.command=null --option timeout=30m --option weight=2
 `,
     )
     .action((name: string, options: CreateOptions) => updateClaw(cli, name, options));
@@ -61,8 +61,8 @@ Examples:
 function settingOptions(command: Command): Command {
   return command
     .option('--instructions <text>', 'what it is for; sent to the model with every task')
-    .option('--rpm <n>', 'requests per minute at most', wholeNumber)
-    .option('--tpm <n>', 'tokens per minute at most, input and output', wholeNumber)
+    .option('--rpm <n>', 'requests in any 60 s at most, or none', cap())
+    .option('--tpm <n>', 'tokens in any 60 s at most, input and output, or none', cap())
     .option('--command <line>', 'an agent of your own: a shell line that is run in the cage')
     .option('--image <image>', 'the container image that the agent runs in')
     .option('--concurrency <n>', 'tasks that may run at once', integer(1, 100))

@@ -9,6 +9,7 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 const GIVEN: Readonly<Record<string, z.ZodType>> = {
   KeyCreate: api.keyCreate,
   KeyRotate: api.keyRotate,
+  KeyChange: api.keyPatch,
   ClawCreate: api.clawCreate,
   ClawChange: api.clawPatch,
   AgentSettings: api.agentSettings,
@@ -16,6 +17,7 @@ const GIVEN: Readonly<Record<string, z.ZodType>> = {
   RetryPolicy: api.retryPolicy,
   CageResources: api.cageResources,
   TaskTimeouts: api.taskTimeouts,
+  UnboundedPolicy: api.unboundedPolicy,
   TaskCreate: api.taskCreate,
   TaskFile: api.taskFile,
   TaskImage: api.taskImage,
@@ -23,6 +25,8 @@ const GIVEN: Readonly<Record<string, z.ZodType>> = {
   TaskFunction: api.taskFunction,
   BatchLine: api.batchLine,
   FunctionResult: api.functionResult,
+  LimitsChange: api.organisationLimitsPatch,
+  ExplainRequest: api.explainRequest,
   ClientMessage: live.clientMessage,
 };
 
@@ -51,6 +55,10 @@ const TOLD: Readonly<Record<string, z.ZodType>> = {
   UsageRow: api.usageRow,
   UsageReport: api.usageReport,
   ClawUsage: api.usageReply,
+  Limits: api.organisationLimits,
+  LimitLevel: api.levelView,
+  ClawLimits: api.limitsReply,
+  Explained: api.explainReply,
   Ready: api.readyReply,
   Doctor: api.doctorReply,
   Leftover: api.leftover,

@@ -19,6 +19,8 @@ export const KEY: KeyView = {
   state: 'active',
   verifiedAt: AT,
   createdAt: AT,
+  requestsPerMinute: null,
+  tokensPerMinute: 200_000,
 };
 
 export const CLAW: ClawView = {

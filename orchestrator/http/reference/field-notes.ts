@@ -6,9 +6,44 @@ const NOTES: Readonly<Record<string, string>> = {
   'KeyCreate.secret': 'The key itself. It is never shown again.',
   'KeyCreate.baseUrl': 'Address of an OpenAI-compatible endpoint.',
   'KeyCreate.ca': "PEM of the endpoint's private certificate authority.",
+  'KeyCreate.requestsPerMinute':
+    'Cap on requests in any 60 s, of all Claws that use the key together; null is no cap.',
+  'KeyCreate.tokensPerMinute':
+    'Cap on tokens in any 60 s, of all Claws that use the key together; null is no cap.',
   'KeyCreate.verify': 'Ask the provider whether the key is good before it is kept.',
   'KeyRotate.secret': 'The new key.',
   'KeyRotate.verify': 'Ask the provider whether the key is good before it is kept.',
+  'KeyChange.requestsPerMinute': 'Null is no cap, 0 closes the key.',
+  'KeyChange.tokensPerMinute': 'Null is no cap, 0 closes the key.',
+  'LimitsChange.requestsPerMinute':
+    'Of all its Claws, in any 60 s; null is no cap, 0 closes the organisation.',
+  'LimitsChange.tokensPerMinute':
+    'Of all its Claws, in any 60 s, input and output; null is no cap, 0 closes the organisation.',
+  'LimitsChange.maxCages':
+    'Cages at once, warm spares with them; null: as many as the installation takes (`CLAWCAGE_MAX_CAGES`).',
+  'Limits.maxCages': 'Cages at once, warm spares with them; null: as many as the installation takes.',
+  'LimitLevel.requests': 'In the window now; `cap` and `remaining` are null where there is no cap.',
+  'LimitLevel.tokens': 'As requests; calls under way count with what they reserved.',
+  'LimitLevel.emptyInMs': 'When the last of what counts now has left, if nothing is added.',
+  'LimitLevel.closedForMs': 'So long the provider wants no call of this key; null where it said nothing.',
+  'LimitLevel.clawsWaiting': 'Claws whose next call waits for room or its turn at this level.',
+  'ClawLimits.weight': 'Its share among Claws that meet at a shared cap.',
+  'ClawLimits.calls': 'Under way now, and the most that there may be; null is no limit.',
+  'ClawLimits.waiting': 'Calls that wait for a permit.',
+  'ClawLimits.waitsFor':
+    'Why the first of them waits, or a call would that came now: `<level> <limit>`; null where there is room.',
+  'ClawLimits.freeInMs':
+    'Until there is room for a call of one request and one token, at the latest; null where that is not known, or never.',
+  'ExplainRequest.claw': 'Name of the Claw that would make the call.',
+  'ExplainRequest.path': 'What an agent would call.',
+  'ExplainRequest.body': 'The request as an agent would send it.',
+  'Explained.modelKnownSince':
+    'When the figures of this model were looked up; null where safe assumptions stand in.',
+  'Explained.bound': 'What is reserved at first.',
+  'Explained.tightened':
+    'What is reserved where the first would have to wait; null where that is not possible, or no less.',
+  'Explained.fits': 'Each cap with nothing else counted: whether such a call can ever be made.',
+  'Explained.advice': 'What to change; empty where nothing has to be.',
   'Key.masked': 'Enough of it to be recognised.',
   'Key.version': 'Grows by one with each rotation.',
   'Key.verifiedAt': 'When the provider last accepted it; null where it was not asked.',
@@ -95,6 +130,7 @@ const CLAW_PARTS: Readonly<Record<string, readonly string[]>> = {
   RetryPolicy: ['retry'],
   CageResources: ['resources'],
   TaskTimeouts: ['timeouts'],
+  UnboundedPolicy: ['unbounded'],
 };
 
 const UNITS: readonly (readonly [RegExp, string])[] = [
@@ -122,9 +158,12 @@ function clawNote(owner: string, fields: readonly string[]): string | undefined 
   if (!base) return undefined;
   document ??= documentSchema();
   let node: SchemaNode | undefined = document;
-  for (const field of [...base, ...fields]) node = node?.properties?.[IN_DOCUMENT[field] ?? field];
+  for (const field of [...base, ...fields]) node = below(node, IN_DOCUMENT[field] ?? field);
   return node?.description?.replace(/; a text, or .*$|; PEM, or .*$/, '');
 }
+
+const below = (node: SchemaNode | undefined, field: string): SchemaNode | undefined =>
+  [node, ...(node?.anyOf ?? [])].map((one) => one?.properties?.[field]).find((one) => one !== undefined);
 
 const sentence = (text: string): string =>
   `${text[0]!.toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;

@@ -8,6 +8,8 @@ export const TAGS = {
   Batches: 'Many tasks as one body of JSON Lines.',
   Webhooks: 'A call of yours when a task ends, signed as Standard Webhooks are.',
   Usage: 'Requests and tokens, as the providers reported them.',
+  Limits:
+    'Caps of the organisation, where a Claw stands among all that hold for it, and what a call reserves.',
   System: 'What an operator and his machines ask.',
 } as const;
 

@@ -2,6 +2,7 @@ import type { Operation } from './operation.ts';
 import { batchOperations } from './operations/batches.ts';
 import { clawOperations } from './operations/claws.ts';
 import { keyOperations } from './operations/keys.ts';
+import { limitOperations } from './operations/limits.ts';
 import { systemOperations } from './operations/system.ts';
 import { taskOperations } from './operations/tasks.ts';
 import { usageOperations } from './operations/usage.ts';
@@ -15,5 +16,6 @@ export const OPERATIONS: readonly Operation[] = [
   ...batchOperations,
   ...webhookOperations,
   ...usageOperations,
+  ...limitOperations,
   ...systemOperations,
 ];

@@ -1,7 +1,15 @@
 import type { FastifyInstance } from 'fastify';
 import type { z } from 'zod';
 import { CodedError } from '#errors/coded-error.ts';
-import { keyCreate, keyList, keyRotate, type KeyModelsReply, type KeyView } from '#protocol/api.ts';
+import {
+  keyCreate,
+  keyList,
+  keyPatch,
+  keyRotate,
+  type KeyModelsReply,
+  type KeyPatch,
+  type KeyView,
+} from '#protocol/api.ts';
 import type { Secret } from '#secret/secret.ts';
 import { parse } from '../errors.ts';
 import { organisationFor } from '../principal.ts';
@@ -17,6 +25,7 @@ export interface KeyRouteParts {
     modelsOf(organisation: string, name: string): Promise<KeyModelsReply>;
     get(organisation: string, name: string): Promise<KeyView>;
     rotate(organisation: string, name: string, change: { verify: boolean }, secret: Secret): Promise<KeyView>;
+    setCaps(organisation: string, name: string, caps: KeyPatch): Promise<KeyView>;
     revoke(organisation: string, name: string): Promise<KeyView>;
   };
 }
@@ -59,6 +68,13 @@ export function keyRoutes(app: FastifyInstance, { keys }: KeyRouteParts): void {
       const organisation = organisationFor(request, 'keys.write');
       const { verify } = parse(keyRotate, body.fields);
       return await keys.rotate(organisation, request.params.name, { verify }, secretOf(body));
+    });
+
+    // It brings no key; who sends one by mistake is refused, and it is overwritten all the same.
+    bringing.patch<Named>('/keys/:name', async (request) => {
+      using body = bodyOf(request.body);
+      const organisation = organisationFor(request, 'keys.write');
+      return await keys.setCaps(organisation, request.params.name, parse(keyPatch, body.fields));
     });
   });
 }

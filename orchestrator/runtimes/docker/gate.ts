@@ -59,7 +59,7 @@ export class GateContainer {
     const standing = await this.#standing(imageId, signal);
     if (standing) {
       const ms = standing.State.Running ? Math.min(RUNNING_HEALTHY_MS, this.#healthyMs) : this.#healthyMs;
-      const place = await this.#answering(standing.Id, ms, signal).catch(unhealthyOnly);
+      const place = await this.#answering(standing.Id, ms, signal).catch(only('gate_unavailable'));
       if (place) return this.#has(place);
       await removeContainer(this.#engine, standing.Id, signal);
     }
@@ -191,7 +191,8 @@ export class GateContainer {
     try {
       return await withDeadline('gate health', healthyMs, signal, async (limit) => {
         for (;;) {
-          const found = await inspectByName(this.#engine, id, limit);
+          // One question that a busy engine leaves too long is asked again: the time is that of the gate.
+          const found = await inspectByName(this.#engine, id, limit).catch(only('runtime_timeout'));
           state = found?.State;
           const place = found && placeOf(found);
           if (place && (await isHealthy(place, limit))) return place;
@@ -231,9 +232,11 @@ async function isHealthy({ host, port }: GatePlace, signal: AbortSignal): Promis
   }
 }
 
-function unhealthyOnly(error: unknown): undefined {
-  if (error instanceof CodedError && error.code === 'gate_unavailable') return undefined;
-  throw error;
+/** `undefined` in place of an error of that code. */
+function only(code: 'gate_unavailable' | 'runtime_timeout'): (error: unknown) => undefined {
+  return (error) => {
+    if (!(error instanceof CodedError) || error.code !== code) throw error;
+  };
 }
 
 function goneIsFine(error: unknown): void {

@@ -8,7 +8,7 @@ export const LIMIT_ERRORS = {
   },
   limit_never_fits: {
     message:
-      'The upper bound of this call is above the cap: lower max_completion_tokens (chat completions) or max_output_tokens (responses), or raise the cap.',
+      'The upper bound of this call is above the cap (see details): lower max_completion_tokens (chat completions) or max_output_tokens (responses), send less, or raise the cap.',
     status: 400,
     verdict: 'final',
   },

@@ -85,6 +85,24 @@ const egressEntry = z
     'host, host:port or http://host:port',
   );
 
+/**
+ * What a call may do although nobody can bound it from its text: each such call then reserves `tokensPerCall`, and the promise of exact caps holds only as
+ * far as no call takes more. `count_input`: server-side history is counted by the provider beforehand, which costs a request each time.
+ */
+export const UNBOUNDED_FEATURES = [
+  'hosted_tools',
+  'previous_response_id',
+  'conversation',
+  'remote_images',
+  'files',
+  'unknown_fields',
+] as const;
+export const unboundedPolicy = z.strictObject({
+  allow: z.array(z.enum(UNBOUNDED_FEATURES)).min(1).max(UNBOUNDED_FEATURES.length),
+  tokensPerCall: z.int().min(1).max(1_000_000_000),
+  countInput: z.boolean().default(false),
+});
+
 /** What an owner sets, with the defaults; `key` is the key's name. */
 export const clawFields = {
   model: modelName,
@@ -93,6 +111,12 @@ export const clawFields = {
   instructions: z.string().max(100_000).default(''),
   requestsPerMinute: cap.nullable().default(null),
   tokensPerMinute: cap.nullable().default(null),
+  /** Its share where it meets other Claws at a cap of the key or the organisation: of two, the one with twice the weight gets twice as much. */
+  weight: z.int().min(1).max(100).default(1),
+  /** Model calls under way at once, all its tasks together; the others wait. Null: no limit. */
+  callsAtOnce: z.int().min(1).max(10_000).nullable().default(null),
+  /** Calls whose cost cannot be bounded: null refuses them. */
+  unbounded: unboundedPolicy.nullable().default(null),
   /** Model calls that the built-in agent may make for one task. */
   maxSteps: z.int().min(1).max(500).default(50),
   /** Tasks that may run at once; the others wait. */

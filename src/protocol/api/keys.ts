@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LIMITS, name, time } from './common.ts';
+import { cap, LIMITS, name, time } from './common.ts';
 
 export const keyCreate = z.strictObject({
   name,
@@ -13,6 +13,9 @@ export const keyCreate = z.strictObject({
   /** PEM of the endpoint's private CA. */
   ca: z.string().max(65_536).startsWith('-----BEGIN CERTIFICATE-----').optional(),
   verify: z.boolean().default(true),
+  /** What its calls may use in any 60 s, all its Claws together; null is no cap. */
+  requestsPerMinute: cap.nullable().default(null),
+  tokensPerMinute: cap.nullable().default(null),
 });
 export const keyRotate = keyCreate.pick({ secret: true, verify: true });
 export const keyView = z.strictObject({
@@ -25,6 +28,8 @@ export const keyView = z.strictObject({
   state: z.enum(['active', 'revoked']),
   verifiedAt: time.nullable(),
   createdAt: time,
+  requestsPerMinute: z.int().nullable(),
+  tokensPerMinute: z.int().nullable(),
   /** Set where the endpoint is http://: the gate then carries the key in the clear. */
   warning: z.string().optional(),
 });

@@ -6,6 +6,7 @@ import { GATE_LINK_PATH, GATE_LINK_UPGRADE } from '#protocol/gate-reply.ts';
 import { gateRequest } from '../../../cage-image/tunnel/gate-request.ts';
 import { openTunnel } from '../../../cage-image/tunnel/tunnel.ts';
 import { CapabilityIssuer } from '../../../orchestrator/link/capabilities.ts';
+import { eventually } from '../../support/eventually.ts';
 import { startGate } from '../../support/gate.ts';
 import { dialCage, serveCage, subject } from '../../support/link.ts';
 import { tcpTarget } from '../../support/tcp-target.ts';
@@ -145,7 +146,7 @@ describe('the gate stands', () => {
     await using controller = await dialCage(gate.issuer, gate.tcp, cage);
     controller.link.send({ type: 'ping', id: 1 });
     await controller.link.acknowledged();
-    await vi.waitFor(() => expect(slow.filter((socket) => !socket.closed).length).toBeLessThanOrEqual(50));
+    await eventually(() => expect(slow.filter((socket) => !socket.closed).length).toBeLessThanOrEqual(50));
     for (const socket of slow) socket.destroy();
   });
 
@@ -167,7 +168,7 @@ describe('the gate stands', () => {
     const capability = gate.issuer.link(subject('a'));
     const older = link(gate.socket, capability);
     const refused = expect(older).rejects.toEqual(code('gate_unavailable'));
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect(await metric(gate.tcp.port, 'clawcage_gate_open_connections')).toBe(1),
     );
     const newer = gateRequest({
@@ -208,7 +209,7 @@ describe('the gate stands', () => {
     await expect(open('a')).rejects.toEqual(code('gate_busy'));
     const other = await open('b');
     tunnels[0]?.destroy();
-    await vi.waitFor(async () => tunnels.push(await open('a')));
+    await eventually(async () => tunnels.push(await open('a')));
     const text = await (await fetch(`http://127.0.0.1:${gate.tcp.port}/metrics`)).text();
     expect(text).toContain('clawcage_gate_connections_total{claw="claw",role="meter"} 5');
     expect(text).toMatch(/clawcage_gate_refusals_total\{code="gate_busy"\} \d/);

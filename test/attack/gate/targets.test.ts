@@ -5,6 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { signCapability, type CapabilityTarget } from '#protocol/capability.ts';
 import { openTunnel } from '../../../cage-image/tunnel/tunnel.ts';
 import { clientHello, inRecordsOf } from '../../support/client-hello.ts';
+import { eventually } from '../../support/eventually.ts';
 import { startGate, type TestGate, type TestGateOptions } from '../../support/gate.ts';
 import { subject } from '../../support/link.ts';
 import { tcpTarget, type TcpTarget } from '../../support/tcp-target.ts';
@@ -121,7 +122,7 @@ describe('private and metadata addresses', () => {
       resolve: async () => [answers[asked++] ?? ''],
     });
     const stream = await tunnel(gate, { host: 'name.test', port: target.port, tls: 'plain' });
-    await vi.waitFor(() => expect(target.connections).toBe(1));
+    await eventually(() => expect(target.connections).toBe(1));
     expect(asked).toBe(1);
     stream.destroy();
   });
@@ -221,8 +222,8 @@ describe('the first flight', () => {
         stream.write(hello.subarray(at, at + 200));
         await new Promise((resolve) => setImmediate(resolve));
       }
-      await vi.waitFor(() => expect(set.target.received.equals(hello)).toBe(true));
-      await vi.waitFor(() => expect(Buffer.concat(chunks).toString()).toBe('secret greeting'));
+      await eventually(() => expect(set.target.received.equals(hello)).toBe(true));
+      await eventually(() => expect(Buffer.concat(chunks).toString()).toBe('secret greeting'));
       stream.destroy();
     }
   });
@@ -238,7 +239,7 @@ describe('the first flight', () => {
     const stream = await set.open(150);
     expect((await heard(stream, 'hello')).toString()).toBe('secret greeting');
     expect(set.target.received.toString()).toBe('hello');
-    await vi.waitFor(() => expect(set.target.sockets.size).toBe(0));
+    await eventually(() => expect(set.target.sockets.size).toBe(0));
   });
 
   it('begins a stream that ends with the bytes of its cage', async () => {

@@ -43,8 +43,8 @@ export interface Told {
 
 /** What one subscriber saw, over all its connections. */
 export interface Watched {
-  readonly ids: readonly number[];
-  readonly gaps: number;
+  /** In the order in which they came; each `gap` begins another list. */
+  readonly ids: readonly (readonly number[])[];
   readonly ends: number;
   /** The texts of all events, joined; undefined where the kind of task says none that can be compared. */
   readonly text?: { readonly seen: string; readonly right: string };

@@ -1,19 +1,21 @@
 import type { Breach, Facts } from './facts.ts';
 
-/** Each subscriber saw each event once, in order, to the end; where it was told of a gap, what it saw is in order all the same. */
+/** Each subscriber saw each event once, in order, to the end; where it was told of a gap, what came before it and what behind it. */
 export function checkWatched({ asked, calls }: Pick<Facts, 'asked' | 'calls'>): Breach[] {
   return asked.flatMap(({ name, watched, end }) => {
     if (!watched || !end) return [];
     const found: string[] = [];
     // An answer that breaks off is asked for again, and shown from its beginning.
     const isSaidOnce = calls.filter((call) => call.name === name).length === 1;
-    const { ids, gaps, ends, text } = watched;
-    const at = ids.findIndex((id, place) => place > 0 && id <= ids[place - 1]!);
-    if (at > 0) found.push(`event ${ids[at]} came after ${ids[at - 1]}`);
+    const { ids, ends, text } = watched;
+    for (const stretch of ids) {
+      const at = stretch.findIndex((id, place) => place > 0 && id <= stretch[place - 1]!);
+      if (at > 0) found.push(`event ${stretch[at]} came after ${stretch[at - 1]}`);
+    }
     if (ends !== 1) found.push(`was told the end ${ends} times`);
     if (
       isSaidOnce &&
-      gaps === 0 &&
+      ids.length === 1 &&
       end.state === 'succeeded' &&
       end.epoch === 1 &&
       text &&

@@ -9,8 +9,7 @@ const AGAIN_MS = 250;
 
 /** Watches a task by Server-Sent Events to its end, and goes on behind the last id that it saw wherever a connection breaks. */
 export async function watch(caller: Caller, task: string, untilMs: number, right?: string): Promise<Watched> {
-  const ids: number[] = [];
-  let gaps = 0;
+  const ids: number[][] = [[]];
   let ends = 0;
   let seen = '';
   let last: number | undefined;
@@ -22,11 +21,11 @@ export async function watch(caller: Caller, task: string, untilMs: number, right
       if (!answer.ok || !answer.body) throw new Error(`answered ${answer.status}`);
       for await (const { kind, id, data } of messages(answer.body as ReadableStream)) {
         if (kind === 'gap') {
-          gaps++;
+          ids.push([]);
           last = id;
           continue;
         }
-        ids.push(id);
+        ids.at(-1)!.push(id);
         last = id;
         if (kind === 'text') seen += (JSON.parse(data) as { text: string }).text;
         if (kind === 'ended') ends++;
@@ -37,7 +36,7 @@ export async function watch(caller: Caller, task: string, untilMs: number, right
     caller.elsewhere();
     await pause(AGAIN_MS);
   }
-  return { ids, gaps, ends, ...(right !== undefined && { text: { seen, right } }) };
+  return { ids, ends, ...(right !== undefined && { text: { seen, right } }) };
 }
 
 /** The events that have an id; what has none (`caught_up`) is a remark. */

@@ -25,7 +25,12 @@ export class SmallHome implements AsyncDisposable {
 
   fill(): void {
     const { bavail, bsize } = statfsSync(this.path);
-    writeFileSync(this.#ballast, Buffer.alloc(bavail * bsize));
+    try {
+      writeFileSync(this.#ballast, Buffer.alloc(bavail * bsize));
+    } catch (error) {
+      // Somebody else wrote meanwhile: it is as full.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    }
   }
 
   empty(): void {

@@ -339,6 +339,14 @@ describe('the gate', () => {
     await expect(silent.prepare()).rejects.toMatchObject({ code: 'gate_unavailable', verdict: 'retryable' });
   });
 
+  test('is waited for where the engine leaves a question after it open', async () => {
+    await using other = await testInstall();
+    const slow = other.runtime({ docker: { socketPath: proxy.socketPath }, timeouts: { askMs: 1_000 } });
+    proxy.breakNext(/^GET .*\/containers\/[0-9a-f]{64}\/json/, 'swallow');
+    await slow.prepare();
+    expect(await slow.gateAlive()).toBe(true);
+  });
+
   test('of two controllers that prepare a new installation at the same time there is one', async () => {
     await using other = await testInstall();
     const both = [other.runtime(), other.runtime()];

@@ -60,7 +60,10 @@ async function installation(home: string, databaseUrl: string | undefined) {
     record: await vault.sealKey(binding, new Secret(Buffer.from(KEY))),
     masked: '…',
     verifiedAt: new Date(1_700_000_000_123),
+    requestsPerMinute: 0,
+    tokensPerMinute: 90_000,
   });
+  await store.organisations.setCaps(organisation, { tokensPerMinute: 1_000_000, maxCages: 3 });
   const task = store.tasks.newId();
   const sealedInput = await vault.sealContent({ kind: 'input', organisation, task }, Buffer.from(PROMPT));
   const once = { idempotencyKey: 'again', idempotencyHash: 'a line\u2028of "two" \\ halves' };
@@ -136,6 +139,11 @@ describe.each([
       using opensAgain = await (await openVault(target)).openKey(before.binding, key!.record!);
       expect(opensAgain.expose().toString()).toBe(KEY);
       expect(await store.claws.byId(organisation, claw.id)).toEqual(claw);
+      expect(await store.organisations.byId(organisation)).toMatchObject({
+        requestsPerMinute: null,
+        tokensPerMinute: 1_000_000,
+        maxCages: 3,
+      });
       expect(await store.ledger.ofTask(organisation, before.task)).toMatchObject({ totalTokens: 12 });
       expect(await store.settings.get('setting-1099')).toEqual({ snake_case: 1099 });
       const lost = await store.tasks.byId(organisation, before.task);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Store } from '../../../orchestrator/store/store.ts';
 import type { TaskRow } from '../../../orchestrator/store/tasks-store.ts';
+import { newTenant } from '../../support/store-rows.ts';
 import type { Subject } from './subject.ts';
 
 const MANY = 1_000_000;
@@ -97,12 +98,51 @@ export function placesContract(subject: () => Subject): void {
       expect(await take(waiting, { maxCages })).toMatchObject({ isNew: true });
     });
 
+    it('of an organisation is given once, whoever takes it, and others have theirs', async () => {
+      const { store, other, tenant } = subject();
+      await deploy({ concurrency: 8 });
+      const tasks = await add(6);
+      await store.organisations.setCaps(tenant.organisation, { maxCages: 2 });
+      const answers = await Promise.all(tasks.map((task, at) => take(task, { in: at % 2 ? other : store })));
+      const placed = answers.flatMap((answer) => ('cage' in answer ? [answer.cage] : []));
+      expect(placed).toHaveLength(2);
+      const waiting = tasks.filter(({ id }) => !placed.some(({ task }) => task === id));
+      const full = { reason: 'a place for its cage in this organisation' };
+      expect(answers.filter((answer) => !('cage' in answer))).toEqual(Array(4).fill(full));
+      expect((await tenant.seen(waiting[0]!.id)).state).toBe('queued');
+
+      const stranger = await newTenant(store);
+      await store.claws.setState(stranger.organisation, stranger.claw.id, 'deployed');
+      const { task: theirs } = await stranger.addTask();
+      expect(await take(theirs)).toMatchObject({ isNew: true });
+
+      await store.cages.delete(tenant.organisation, placed[0]!.id);
+      expect(await take(waiting[0]!)).toMatchObject({ isNew: true });
+      expect(await take(waiting[1]!)).toEqual(full);
+    });
+
+    it('of an organisation that may have fewer now ends none, and is there again when it may have more', async () => {
+      const { store, tenant } = subject();
+      await deploy({ concurrency: 8 });
+      const [first, second, third] = await add(3);
+      await take(first!);
+      await take(second!);
+      await store.organisations.setCaps(tenant.organisation, { maxCages: 1 });
+      expect(await store.cages.countOfOrganisation(tenant.organisation)).toBe(2);
+      expect(await take(third!)).toEqual({ reason: 'a place for its cage in this organisation' });
+      // Of two reasons the one that holds for all.
+      expect(await take(third!, { maxCages: 0 })).toEqual({ reason: 'a place for its cage' });
+      await store.organisations.setCaps(tenant.organisation, { maxCages: null });
+      expect(await take(third!)).toMatchObject({ isNew: true });
+    });
+
     it('needs no room where a warm cage is there, whoever holds it', async () => {
       const { store, tenant } = subject();
       await deploy();
       const other = await tenant.orchestrator();
       const spare = await tenant.addCage(tenant.claw.id, other);
       await store.cages.ready(tenant.organisation, spare.id, other);
+      await store.organisations.setCaps(tenant.organisation, { maxCages: 1 });
       const [task] = await add(1);
       expect(await take(task!, { maxCages: 0 })).toMatchObject({
         isNew: false,
@@ -142,6 +182,15 @@ export function placesContract(subject: () => Subject): void {
         ),
       );
       expect(made.filter((row) => row !== undefined)).toHaveLength(1);
+    });
+
+    it('has a place of its organisation like any other cage', async () => {
+      const { store, tenant } = subject();
+      const claw = await deploy();
+      const wish = () => ({ holder: tenant.holder, maxCages: MANY, perClaw: 5, prepared: prepared(store) });
+      await store.organisations.setCaps(tenant.organisation, { maxCages: 1 });
+      expect(await store.places.takeForSpare(claw, wish())).toBeDefined();
+      expect(await store.places.takeForSpare(claw, wish())).toBeUndefined();
     });
   });
 }

@@ -1,8 +1,12 @@
 import { CamelCasePlugin, Kysely, PostgresDialect, sql, type Migration } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { clawDefaults } from '#protocol/api.ts';
+import { ClawsStore } from '../../../orchestrator/store/claws-store.ts';
+import { dumpTables } from '../../../orchestrator/store/dump.ts';
 import { MIGRATIONS, migrate } from '../../../orchestrator/store/migrate.ts';
 import { openPool } from '../../../orchestrator/store/open-postgres.ts';
-import { openStore } from '../../../orchestrator/store/store.ts';
+import { fillStore } from '../../../orchestrator/store/restored-store.ts';
+import { openStore, type Store } from '../../../orchestrator/store/store.ts';
 import type { Database } from '../../../orchestrator/store/schema.ts';
 import { TestPostgres } from '../../support/postgres.ts';
 import { newTenant } from '../../support/store-rows.ts';
@@ -16,14 +20,64 @@ afterAll(() => postgres[Symbol.asyncDispose]());
 const log = { warn: () => undefined };
 const open = (databaseUrl: string) => openStore({ home: '/nowhere', log, databaseUrl });
 
-/** A release later than this one, with migrations of its own, brings the tables up to date. */
-async function byLaterRelease(databaseUrl: string, added: Record<string, Migration>): Promise<void> {
+/** A release with those migrations brings the tables up to date, and does `more` with them. */
+async function byRelease(
+  release: string,
+  databaseUrl: string,
+  migrations: Readonly<Record<string, Migration>>,
+  more: (db: Kysely<Database>) => Promise<void> = async () => undefined,
+): Promise<void> {
   const pool = openPool(databaseUrl, log);
   const db = new Kysely<Database>({
     dialect: new PostgresDialect({ pool }),
     plugins: [new CamelCasePlugin()],
   });
-  await migrate(db, { migrations: { ...MIGRATIONS, ...added }, release: '99.1.0' }).finally(() => pool.end());
+  await migrate(db, { migrations, release })
+    .then(() => more(db))
+    .finally(() => pool.end());
+}
+
+/** A release later than this one, with migrations of its own. */
+const byLaterRelease = (databaseUrl: string, added: Record<string, Migration>): Promise<void> =>
+  byRelease('99.1.0', databaseUrl, { ...MIGRATIONS, ...added });
+
+/** A release that knew of caps of a Claw only: its database with a key and a Claw, given to `more`. */
+async function beforeCapsOfKeys(
+  databaseUrl: string,
+  more?: (db: Kysely<Database>) => Promise<void>,
+): Promise<void> {
+  const earlier = Object.fromEntries(Object.entries(MIGRATIONS).filter(([name]) => name < '0004'));
+  await byRelease('0.0.2', databaseUrl, earlier, async (db) => {
+    const createdAt = new Date();
+    await db.insertInto('organisations').values({ id: 'org_1', name: 'default', createdAt }).execute();
+    const key = { id: 'key_1', organisationId: 'org_1', name: 'main', provider: 'openai' } as const;
+    const shown = { baseUrl: 'https://api.openai.com/v1', masked: '…', record: Buffer.from('sealed') };
+    await db
+      .insertInto('keys')
+      .values({ ...key, ...shown, ca: null, version: 1, state: 'active', verifiedAt: null, createdAt })
+      .execute();
+    const settings = clawDefaults.parse({ model: 'gpt-test', key: 'main', tokensPerMinute: 1000 });
+    await new ClawsStore(db).create({ ...settings, organisation: 'org_1', name: 'worker', key: 'key_1' });
+    await sql`update claws set behaviour = behaviour - 'weight' - 'callsAtOnce' - 'unbounded'`.execute(db);
+    await more?.(db);
+  });
+}
+
+/** What was not known of then is no limit, and can be set. */
+async function expectNoLimits(store: Store): Promise<void> {
+  const none = { requestsPerMinute: null, tokensPerMinute: null };
+  expect(await store.organisations.first()).toMatchObject({ id: 'org_1', ...none, maxCages: null });
+  expect(await store.keys.byId('org_1', 'key_1')).toMatchObject(none);
+  expect(await store.claws.byName('org_1', 'worker')).toMatchObject({
+    tokensPerMinute: 1000,
+    weight: 1,
+    callsAtOnce: null,
+    unbounded: null,
+  });
+  expect(await store.keys.setCaps('org_1', 'key_1', { tokensPerMinute: 5 })).toMatchObject({
+    requestsPerMinute: null,
+    tokensPerMinute: 5,
+  });
 }
 
 const adds = (column: string): Migration => ({
@@ -75,6 +129,34 @@ describe('a database that a later release brought up to date', () => {
     const databaseUrl = await postgres.newDatabase();
     await byLaterRelease(databaseUrl, { 'zz Mood': adds('mood') });
     await expect(open(databaseUrl)).rejects.toMatchObject({ code: 'store_newer' });
+  });
+});
+
+describe('what a release before caps of keys and organisations left', () => {
+  it('has no such caps, in its own database', async () => {
+    const databaseUrl = await postgres.newDatabase();
+    await beforeCapsOfKeys(databaseUrl);
+    const store = await open(databaseUrl);
+    await expectNoLimits(store).finally(() => store.close());
+  });
+
+  it('has none either where its dump is restored', async () => {
+    const tables: [string, readonly string[], string[]][] = [];
+    let migrations: readonly string[] = [];
+    await beforeCapsOfKeys(await postgres.newDatabase(), (db) =>
+      dumpTables(db, {
+        begin: async (names) => void (migrations = names),
+        table: async (name, columns) => void tables.push([name, columns, []]),
+        rows: async (rows) => void tables.at(-1)![2].push(...rows),
+      }),
+    );
+    const databaseUrl = await postgres.newDatabase();
+    const options = { home: '/nowhere', log, databaseUrl, migrations, carriesOn: true };
+    await fillStore(options, async ({ load }) => {
+      for (const table of tables) await load(...table);
+    });
+    const store = await open(databaseUrl);
+    await expectNoLimits(store).finally(() => store.close());
   });
 });
 

@@ -37,6 +37,26 @@ export function storeContract(open: () => Promise<Opened>): void {
       expect(new Set(firsts.map(({ id }) => id)).size).toBe(1);
     });
 
+    it('limits of an organisation are set one by one, and taken away with null', async () => {
+      const { organisations } = opened.store;
+      const { organisation } = tenant;
+      const none = { requestsPerMinute: null, tokensPerMinute: null, maxCages: null };
+      expect(await organisations.byId(organisation)).toMatchObject(none);
+      expect(await organisations.setCaps(organisation, { maxCages: 4 })).toMatchObject({
+        ...none,
+        maxCages: 4,
+      });
+      await organisations.setCaps(organisation, { requestsPerMinute: 0, maxCages: undefined });
+      await organisations.setCaps(organisation, {});
+      expect(await organisations.byId(organisation)).toMatchObject({
+        ...none,
+        maxCages: 4,
+        requestsPerMinute: 0,
+      });
+      expect(await organisations.setCaps(organisation, none)).toMatchObject(none);
+      expect(await organisations.setCaps('org_none', { maxCages: 1 })).toBeUndefined();
+    });
+
     it('a setting is what was set last, of any JSON form', async () => {
       const { store } = opened;
       expect(await store.settings.get('none')).toBeUndefined();
@@ -143,6 +163,25 @@ export function storeContract(open: () => Promise<Opened>): void {
       expect((await store.keys.byId(tenant.organisation, mine.id))?.record?.toString()).toBe('rewrapped');
     });
 
+    it('have caps that are set one by one, and taken away with null', async () => {
+      const { store } = opened;
+      const { organisation, key } = tenant;
+      const set = (caps: Parameters<typeof store.keys.setCaps>[2]) =>
+        store.keys.setCaps(organisation, key.id, caps);
+      expect(key).toMatchObject({ requestsPerMinute: null, tokensPerMinute: null });
+      expect(await set({ requestsPerMinute: 0 })).toMatchObject({
+        requestsPerMinute: 0,
+        tokensPerMinute: null,
+      });
+      expect(await set({ tokensPerMinute: 1_000_000_000, requestsPerMinute: undefined })).toMatchObject({
+        requestsPerMinute: 0,
+        tokensPerMinute: 1_000_000_000,
+      });
+      expect(await set({ requestsPerMinute: null })).toEqual(await set({}));
+      expect(await store.keys.byId(organisation, key.id)).toEqual({ ...key, tokensPerMinute: 1_000_000_000 });
+      expect(await store.keys.setCaps(organisation, 'key_none', { tokensPerMinute: 1 })).toBeUndefined();
+    });
+
     it('are in use by the Claws that are not deleted', async () => {
       const { store } = opened;
       const { organisation, key, claw } = tenant;
@@ -212,6 +251,12 @@ export function storeContract(open: () => Promise<Opened>): void {
       const { claw, key } = tenant;
       expect(await store.keys.byId(stranger, key.id)).toBeUndefined();
       expect(await store.keys.revoke(stranger, key.id)).toBeUndefined();
+      expect(await store.keys.setCaps(stranger, key.id, { tokensPerMinute: 0 })).toBeUndefined();
+      await store.organisations.setCaps(stranger, { tokensPerMinute: 0, maxCages: 1 });
+      expect(await store.organisations.byId(tenant.organisation)).toMatchObject({
+        tokensPerMinute: null,
+        maxCages: null,
+      });
       expect(await store.claws.byId(stranger, claw.id)).toBeUndefined();
       expect(await store.claws.patch(stranger, claw.id, { model: 'x' })).toBeUndefined();
       expect(await store.claws.delete(stranger, claw.id)).toBe(false);

@@ -8,6 +8,7 @@ import { openStore, type Store } from '../../../orchestrator/store/store.ts';
 import { FileKeks } from '../../../orchestrator/vault/file-keks.ts';
 import { FileShreddingKeys } from '../../../orchestrator/vault/file-shredding-keys.ts';
 import { rotateKeks } from '../../../orchestrator/vault/rotation.ts';
+import { giveStore } from '../../support/made-store.ts';
 import { newTenant } from '../../support/store-rows.ts';
 
 let home: string;
@@ -17,6 +18,7 @@ let vault: Vault;
 
 beforeAll(async () => {
   home = await mkdtemp(path.join(tmpdir(), 'clawcage-vault-'));
+  await giveStore(home);
   store = await openStore({ home, log: { warn: () => undefined } });
   keks = await FileKeks.open(path.join(home, 'kek'));
   vault = new Vault({ keks, shredding: await FileShreddingKeys.open(path.join(home, 'shred')) });

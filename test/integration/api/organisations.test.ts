@@ -9,6 +9,7 @@ import type { AppParts } from '../../../orchestrator/http/app.ts';
 import type { Operation } from '../../../orchestrator/http/reference/operation.ts';
 import { OPERATIONS } from '../../../orchestrator/http/reference/operations.ts';
 import { KeyService } from '../../../orchestrator/keys/key-service.ts';
+import { LimitsService } from '../../../orchestrator/limits/limits-service.ts';
 import { StatusService } from '../../../orchestrator/status/status-service.ts';
 import { FileService } from '../../../orchestrator/tasks/file-service.ts';
 import { FunctionService } from '../../../orchestrator/tasks/function-service.ts';
@@ -100,7 +101,11 @@ function partsOn(): Partial<AppParts> {
     log,
   });
   const secrets = new WebhookSecrets({ organisations: store.organisations, vault });
-  const limiter = { window: async () => ({ requests: 0, tokens: 0 }) } as never;
+  const state = { levels: [], inFlight: 0, waiting: 0, waitsFor: null, freeInMs: 0 };
+  const limiter = {
+    window: async () => ({ requests: 0, tokens: 0 }),
+    standing: async () => state,
+  } as never;
   const readiness = { check: async () => ({ ready: true, parts: {} }) } as never;
   const status = new StatusService({ store, limiter, readiness, install: 'i', version: '1' });
   const poke = async (): Promise<void> => undefined;
@@ -134,6 +139,7 @@ function partsOn(): Partial<AppParts> {
     webhooks: new WebhookService({ store, secrets, log, onEnqueued: () => undefined }),
     usage: status,
     usageReports: new UsageService(store),
+    limits: new LimitsService({ store, limiter, onMaxCages: () => undefined }),
     status,
     events: new EventHub(),
     watching: tasks,
@@ -180,6 +186,7 @@ async function everything(): Promise<unknown> {
   const { store } = opened;
   const { organisation, claw } = owner;
   return {
+    organisation: await store.organisations.byId(organisation),
     keys: await store.keys.list(organisation),
     claws: await store.claws.list(organisation),
     tasks: await store.tasks.list(organisation, { limit: 100 }),
@@ -215,6 +222,13 @@ describe('with the token of another organisation', () => {
       const answer = reply.body.replaceAll(/"details":\{[^}]*\}/g, '');
       for (const word of told) expect(answer, name).not.toContain(word);
     }
+    const explain = { claw: owner.claw.name, body: { model: 'gpt-test', messages: [] } };
+    const explained = await as('stranger', {
+      method: 'POST',
+      url: '/api/v1/limits/explain',
+      payload: explain,
+    });
+    expect(explained.statusCode, explained.body).toBe(404);
     for (const path of ['backup', 'doctor/leftovers']) {
       const operation = behindToken.find((one) => one.path === `/api/v1/${path}`)!;
       expect((await as('stranger', requestOf(operation))).statusCode, path).toBe(403);
@@ -243,7 +257,8 @@ describe('without a token, or with a lesser role', () => {
     const before = await everything();
     for (const operation of behindToken) {
       const secretive = ['/api/v1/webhooks/secret', '/api/v1/doctor/leftovers'];
-      if (operation.method === 'get' && !secretive.includes(operation.path)) continue;
+      const onlyTells = operation.method === 'get' || operation.id === 'explainLimits';
+      if (onlyTells && !secretive.includes(operation.path)) continue;
       const reply = await as('owner-viewer', requestOf(operation));
       expect(reply.statusCode, `${operation.method} ${operation.path}`).toBe(403);
     }

@@ -219,7 +219,7 @@ describe('ends', () => {
     await link.close();
     cage.permit = () => true;
     const second = await cage.connect(2, cage.said.length);
-    expect(second.hello.task).toEqual({ taskId: 'task', epoch: 1 });
+    expect(second.hello.task).toEqual({ taskId: 'task', epoch: 1, ackedEvent: expect.any(Number) });
     expect(await cage.until('result')).toMatchObject({ state: 'succeeded', answer: 'carried on' });
     expect(cage.all('settle').map(({ callId, charge }) => [callId === asked.callId, charge])).toEqual([
       [true, 'none'],

@@ -58,7 +58,7 @@ describe('what hangs is found after three pulses and ends with its own code:', (
     stopMeter();
     cage.send({ type: 'ping', id: 2 });
     expect(await cage.exited).toBe(70);
-    expect(cage.all('pong')).toEqual([{ type: 'pong', id: 1 }]);
+    expect(cage.all('pong').map(({ id }) => id)).toEqual([1]);
   });
 
   test('an own command that was stopped', async () => {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { homeOf, scratchHome } from '../../support/cli.ts';
+import { eventually } from '../../support/eventually.ts';
 import { FakeApi } from '../../support/fake-api.ts';
 
 const COMMAND = join(import.meta.dirname, '../../../bin/clawcage');
@@ -54,7 +55,7 @@ describe('the process of the command', () => {
   it('has the secret neither among its arguments nor in its environment while it sends it', async () => {
     const { child, out, ended } = start(['keys', 'add', 'work', '--provider', 'openai']);
     child.stdin.write(KEY);
-    await vi.waitFor(() => expect(readFileSync(`/proc/${child.pid}/cmdline`, 'utf8')).toContain('main.ts'));
+    await eventually(() => expect(readFileSync(`/proc/${child.pid}/cmdline`, 'utf8')).toContain('main.ts'));
     expect(readFileSync(`/proc/${child.pid}/cmdline`, 'utf8')).not.toContain(KEY);
     expect(readFileSync(`/proc/${child.pid}/environ`, 'utf8')).not.toContain(KEY);
     child.stdin.end('\n');

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { commandOf, runs } from '../../../cli/service/process.ts';
 import { cli, PROGRAMS, scratchHome, startCli } from '../../support/cli.ts';
+import { eventually } from '../../support/eventually.ts';
 import { TOKEN } from '../../support/fake-api.ts';
 
 let home: ReturnType<typeof scratchHome>;
@@ -59,7 +60,7 @@ describe('up --detach', () => {
     await up(['--detach', '--no-demo']);
     const { pid } = pidFile();
     process.kill(pid, 'SIGKILL');
-    await vi.waitFor(() => expect(runs(pid, PROGRAMS.service)).toBe(false));
+    await eventually(() => expect(runs(pid, PROGRAMS.service)).toBe(false));
     expect((await up(['--detach', '--no-demo'])).code).toBe(0);
     expect(pidFile().pid).not.toBe(pid);
   });

@@ -7,6 +7,7 @@ import { afterAttempt } from '../../../orchestrator/events/fence.ts';
 import { RedisStreamLog, type RedisLogOptions } from '../../../orchestrator/events/stream-log.ts';
 import { QUEUED, USAGE } from '../../../orchestrator/http/reference/examples.ts';
 import { fenceOf } from '#task/fence.ts';
+import { eventually } from '../../support/eventually.ts';
 import { MemoryKeks, MemoryShreddingKeys } from '../../support/memory-keys.ts';
 import { TestRedis } from '../../support/redis.ts';
 import { Watched } from '../../support/watched-events.ts';
@@ -24,6 +25,7 @@ const ended = { kind: 'ended', task: QUEUED, usage: USAGE } as const;
 const text = (words: string) => ({ kind: 'text', text: words }) as const;
 const FIRST = fenceOf(1, 1);
 const SECOND = fenceOf(1, 2);
+const THIRD = fenceOf(1, 3);
 
 /** An orchestrator as far as events go. */
 function orchestrator(options: HubOptions & { redis?: Partial<RedisLogOptions> } = {}) {
@@ -38,7 +40,7 @@ function orchestrator(options: HubOptions & { redis?: Partial<RedisLogOptions> }
 }
 
 async function ready(...all: { log: RedisStreamLog }[]): Promise<void> {
-  await vi.waitFor(() => expect(all.every(({ log }) => log.isReady)).toBe(true), { timeout: 5000 });
+  await eventually(() => expect(all.every(({ log }) => log.isReady)).toBe(true));
 }
 
 async function newTask() {
@@ -60,7 +62,7 @@ describe('the events of a task', () => {
     const here = Watched.of(a.hub, of);
     for (let n = 1; n <= 300; n++) void a.hub.publish(of, text(`${n} `), fromCage(n));
     await a.hub.publish(of, ended, { fence: afterAttempt(1) });
-    await vi.waitFor(() => expect(there.kinds().at(-1)).toBe('ended'));
+    await eventually(() => expect(there.kinds().at(-1)).toBe('ended'));
     expect(there.messages.filter(({ type }) => type === 'event')).toEqual(
       here.messages.filter(({ type }) => type === 'event'),
     );
@@ -95,9 +97,36 @@ describe('the events of a task', () => {
     for (const n of [2, 3, 4]) void b.hub.publish(of, text(`${n}`), fromCage(n, SECOND));
     await b.hub.publish(of, text('call'), { fence: SECOND, once: { field: 'call x' } });
     await b.hub.publish(of, text('5'), fromCage(5, SECOND));
-    await vi.waitFor(() => expect(seen.texts()).toEqual(['1', '2', '3', 'call', '4', '5']));
+    await eventually(() => expect(seen.texts()).toEqual(['1', '2', '3', 'call', '4', '5']));
     const ids = seen.ids();
     expect(ids).toEqual(ids.map((_, index) => ids[0]! + index));
+  });
+
+  it('that were acknowledged to a cage and never written, because their writer died, are a gap for everybody; written ones are none', async () => {
+    const [a, b, c] = [orchestrator(), orchestrator(), orchestrator()];
+    await ready(a, b, c);
+    const of = await newTask();
+    const there = Watched.of(c.hub, of);
+    await there.caughtUp();
+    for (const n of [1, 2]) await a.hub.publish(of, text(`${n}`), fromCage(n));
+    await eventually(() => expect(there.texts()).toEqual(['1', '2']));
+    a.hub.close();
+    await b.hub.acknowledged(of, fromCage(2, SECOND));
+    await b.hub.publish(of, text('3'), fromCage(3, SECOND));
+    await eventually(() => expect(there.texts()).toEqual(['1', '2', '3']));
+    expect(there.types()).not.toContain('gap');
+    await c.hub.acknowledged(of, fromCage(5, THIRD));
+    await c.hub.publish(of, text('6'), fromCage(6, THIRD));
+    const late = Watched.of(c.hub, of);
+    const back = Watched.of(b.hub, of, { after: there.ids()[1] });
+    for (const one of [there, late, back]) {
+      await eventually(() => expect(one.texts().at(-1)).toBe('6'));
+      expect(one.types().filter((type) => type !== 'caught_up')).toEqual(
+        one === back ? ['event', 'gap', 'event'] : ['event', 'event', 'event', 'gap', 'event'],
+      );
+    }
+    const [gap] = there.messages.filter(({ type }) => type === 'gap');
+    expect(gap).toMatchObject({ from: there.ids().at(-1) });
   });
 
   it('of a sleeper that another has taken over from are refused, and shown to nobody', async () => {
@@ -109,7 +138,7 @@ describe('the events of a task', () => {
     await b.hub.publish(of, text('two'), fromCage(2, SECOND));
     await expect(a.hub.publish(of, text('old'), fromCage(3))).rejects.toMatchObject({ code: 'lease_lost' });
     await b.hub.publish(of, text('three'), fromCage(3, SECOND));
-    await vi.waitFor(() => expect(sleepers.texts()).toEqual(['one', 'two', 'three']));
+    await eventually(() => expect(sleepers.texts()).toEqual(['one', 'two', 'three']));
     // Nor of an attempt whose end, or whose way back to the queue, is written.
     await a.hub.publish(of, text('waits'), { fence: afterAttempt(1) });
     await expect(b.hub.publish(of, text('old'), fromCage(4, SECOND))).rejects.toMatchObject({
@@ -127,7 +156,7 @@ describe('the events of a task', () => {
     await Promise.all(
       Array.from({ length: 40 }, (_, n) => (n % 2 ? a : b).hub.publish(of, text(`${n}`), by)),
     );
-    await vi.waitFor(() => {
+    await eventually(() => {
       for (const one of seen) expect(one.texts()).toHaveLength(40);
     });
     expect(seen[0]!.messages.filter(({ type }) => type === 'event')).toEqual(
@@ -142,10 +171,10 @@ describe('the events of a task', () => {
     const there = Watched.of(b.hub, of);
     await there.caughtUp();
     for (const n of [1, 2, 3]) await a.hub.publish(of, text(`${n}`), fromCage(n));
-    await vi.waitFor(() => expect(there.texts()).toHaveLength(3));
+    await eventually(() => expect(there.texts()).toHaveLength(3));
     await redis.connect().flushall();
     for (const n of [4, 5]) await a.hub.publish(of, text(`${n}`), fromCage(n));
-    await vi.waitFor(() => expect(there.texts()).toEqual(['1', '2', '3', '4', '5']));
+    await eventually(() => expect(there.texts()).toEqual(['1', '2', '3', '4', '5']));
     expect(there.types()).not.toContain('gap');
     const c = orchestrator();
     await ready(c);
@@ -186,7 +215,7 @@ describe('the events of a task', () => {
     const b = orchestrator();
     await ready(b);
     const late = Watched.of(b.hub, of, { lastWord: ended });
-    await vi.waitFor(() => expect(late.kinds()).toEqual(['ended']));
+    await eventually(() => expect(late.kinds()).toEqual(['ended']));
   });
 
   it('of which the oldest had to go begin with a gap at every orchestrator', async () => {
@@ -210,7 +239,7 @@ describe('the events of a task', () => {
     const of = await newTask();
     await a.hub.publish(of, text('x'), fromCage(1));
     await a.hub.publish(of, ended, { fence: afterAttempt(1) });
-    await vi.waitFor(async () => expect(await redis.connect().keys(`*${of.task}*`)).toEqual([]));
+    await eventually(async () => expect(await redis.connect().keys(`*${of.task}*`)).toEqual([]));
   });
 
   it('of a task without any need none for its end: others look at its row at once', async () => {
@@ -235,10 +264,10 @@ describe('the events of a task', () => {
     await a.hub.publish(of, text('all'), fromCage(1));
     a.hub.close();
     const there = Watched.of(b.hub, of);
-    await vi.waitFor(() => expect(there.kinds()).toEqual(['text', 'ended']), { timeout: 6000 });
+    await eventually(() => expect(there.kinds()).toEqual(['text', 'ended']));
     expect(there.types()).not.toContain('gap');
     const late = Watched.of(b.hub, of, { after: there.ids()[0], lastWord: ended });
-    await vi.waitFor(() => expect(late.types()).toEqual(['event']), { timeout: 3000 });
+    await eventually(() => expect(late.types()).toEqual(['event']));
     expect(late.ids()).toEqual([there.lastId]);
   });
 });
@@ -257,19 +286,19 @@ describe('while Redis is away', () => {
     const of = await newTask();
     const [here, there] = [Watched.of(a.hub, of), Watched.of(b.hub, of)];
     for (const n of [1, 2]) await a.hub.publish(of, text(`${n}`), fromCage(n));
-    await vi.waitFor(() => expect(there.texts()).toHaveLength(2));
+    await eventually(() => expect(there.texts()).toHaveLength(2));
     await own.kill();
-    await vi.waitFor(() => expect(a.log.isReady).toBe(false));
+    await eventually(() => expect(a.log.isReady).toBe(false));
     const began = performance.now();
     for (const n of [3, 4, 5]) await a.hub.publish(of, text(`${n}`), fromCage(n));
     expect(performance.now() - began).toBeLessThan(250);
     expect(here.texts()).toEqual(['1', '2', '3', '4', '5']);
     await own.start();
-    await vi.waitFor(() => expect(there.texts()).toEqual(['1', '2', '3', '4', '5']), { timeout: 5000 });
+    await eventually(() => expect(there.texts()).toEqual(['1', '2', '3', '4', '5']));
     expect([...here.types(), ...there.types()]).not.toContain('gap');
     expect(there.ids()).toEqual(here.ids());
     await a.hub.publish(of, text('6'), fromCage(6));
-    await vi.waitFor(() => expect(there.texts().at(-1)).toBe('6'));
+    await eventually(() => expect(there.texts().at(-1)).toBe('6'));
     await own.stop();
   });
 
@@ -289,7 +318,7 @@ describe('while Redis is away', () => {
     expect(performance.now() - began).toBeLessThan(100);
     expect(here.texts()).toEqual(['1', '2', '3', '4']);
     own.resume();
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const [stream] = (await own.connect().keys('*:events:*')).filter((key) => !key.endsWith(':state'));
       expect(await own.connect().xlen(stream!)).toBe(4);
     });

@@ -160,6 +160,10 @@ describe.each(['debootstrap', 'registry'])('the images on a base from %s', (way)
         );
         expect(run.code).toBe(0);
         expect(run.output).toContain(`V8 code cache for ESM file:///opt/clawcage/${entry}.mjs was accepted`);
+        expect(run.output).not.toContain('was rejected');
+        // The encodings of its tokeniser are files of their own.
+        const chunks = run.output.match(/ESM file:\/\/\/opt\/clawcage\/meter-\w+\.mjs was accepted/g);
+        if (entry === 'meter') expect(chunks?.length).toBeGreaterThanOrEqual(2);
       }
     },
   );

@@ -1,41 +1,17 @@
-import type { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { Limiter } from '../../../orchestrator/limiter/limiter.ts';
-import { ClawOfTest, Limiters } from '../../support/limiter.ts';
-import { TestRedis } from '../../support/redis.ts';
+import type { ClawOfTest } from '../../support/limiter.ts';
+import { isGranted, TurnedClock } from './turned-clock.ts';
 
-/** The limiter under a clock that the test turns. */
-const CLOCK = `local function clock() return tonumber(redis.call('GET', 'test:clock')) end`;
-const START = 1_800_000_000_000;
-
-let server: TestRedis;
-let redis: Redis;
-let limiters: Limiters;
-let limiter: Limiter;
+const clock = new TurnedClock();
+const { at } = clock;
 let it: ClawOfTest;
-const at = (ms: number) => redis.set('test:clock', START + ms);
-const ask = async (tokens: number): Promise<boolean> =>
-  await it.limiter.permit(it.call(tokens)).then(
-    () => true,
-    () => false,
-  );
+const ask = (tokens: number): Promise<boolean> => isGranted(it, tokens);
 
-beforeAll(async () => {
-  server = await TestRedis.start();
-  redis = server.connect();
-  await at(0);
-  limiters = new Limiters(server);
-  limiter = await limiters.open({ clock: CLOCK });
-});
+beforeAll(() => clock.start());
 beforeEach(async () => {
-  await at(0);
-  it = new ClawOfTest(limiter, { tokensPerMinute: 100 });
-  await it.fence();
+  it = await clock.newClaw();
 });
-afterAll(async () => {
-  await limiters.closeAll();
-  await server.stop();
-});
+afterAll(() => clock.stop());
 
 test('a call that was sent at once still counts 60 s later, and no longer 61 s later', async () => {
   const call = it.call(100);

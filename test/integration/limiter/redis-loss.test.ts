@@ -52,6 +52,7 @@ test('when it is back, nothing is permitted until what it may have forgotten cou
   const waiting = it.limiter.permit(it.call(100, { deadlineMs: 20_000 }));
   await server.start();
   const backAt = performance.now();
+  await expect.poll(() => it.limiter.isReady).toBe(true);
   await expect(it.limiter.permit(it.call(1, { deadlineMs: 300 }))).rejects.toMatchObject({
     code: 'limiter_unavailable',
     details: { reason: expect.stringContaining('closed') },
@@ -89,6 +90,69 @@ test('a first start opens at once; one whose Redis is not the one of the last ti
     code: 'limiter_unavailable',
   });
   await different.limiter.permit(different.call(1, { deadlineMs: 20_000 }));
+});
+
+test('an orchestrator that starts while another was closed is closed as well, though the books are those that it saw last', async () => {
+  const written: string[] = [];
+  const options = { holdMs: 60_000, onRunId: (runId: string) => void written.push(runId) };
+  const first = await claw({}, options);
+  await server.kill();
+  await server.start();
+  await expect.poll(() => first.limiter.closedReason).toContain('closed');
+  expect(first.limiter.isOpen).toBe(false);
+  // It dies before any call has told Redis that it is.
+  await first.limiter.close();
+  const next = await claw({}, { ...options, lastRunId: written.at(-1)! });
+  await expect(next.limiter.permit(next.call(1))).rejects.toMatchObject({ code: 'limiter_unavailable' });
+});
+
+test('one that starts in the middle of that time waits for the rest of it only, however often one starts', async () => {
+  const written: string[] = [];
+  const holdMs = 4_000;
+  const options = { holdMs, onRunId: (runId: string) => void written.push(runId) };
+  const first = await claw({}, options);
+  await server.kill();
+  await server.start();
+  await expect.poll(() => written.at(-1)).toMatch(/^closed \d+ /);
+  const lostAt = performance.now();
+  await first.limiter.close();
+  for (const atMs of [1_000, 2_000, 3_000]) {
+    await expect.poll(() => performance.now() - lostAt, { timeout: 5_000 }).toBeGreaterThan(atMs);
+    const next = await claw({}, { ...options, lastRunId: written.at(-1)! });
+    await expect.poll(() => next.limiter.closedReason).toContain('closed');
+    await next.limiter.close();
+  }
+  const lastStartAt = performance.now();
+  const last = await claw({}, { ...options, lastRunId: written.at(-1)! });
+  await last.limiter.permit(last.call(1, { deadlineMs: 20_000 }));
+  expect(performance.now() - lostAt).toBeGreaterThan(holdMs - 100);
+  // A quarter of it was left; each start adds what it does not know of Redis' clock.
+  expect(performance.now() - lastStartAt).toBeLessThan(holdMs - 500);
+});
+
+test('books are written down as trusted when what they may lack counts no longer, and again where that fails', async () => {
+  const written: string[] = [];
+  let fails = false;
+  const onRunId = (runId: string): Promise<void> => {
+    if (fails) return Promise.reject(new Error('the database is away'));
+    written.push(runId);
+    return Promise.resolve();
+  };
+  const first = await claw({}, { onRunId });
+  fails = true;
+  await server.kill();
+  await server.start();
+  await expect.poll(() => first.limiter.closedReason).toContain('closed');
+  await first.limiter.permit(first.call(1, { deadlineMs: 20_000 }));
+  // Open for longer than it waits before it writes that down.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(written).toHaveLength(1);
+  fails = false;
+  await expect
+    .poll(() => written.at(-1), { timeout: 5_000 })
+    .toSatisfy((books) => books !== written[0] && !books?.startsWith('closed'));
+  const same = await claw({}, { lastRunId: written.at(-1)! });
+  await same.limiter.permit(same.call(1));
 });
 
 test('what is settled while Redis is away is booked when it is back', async () => {

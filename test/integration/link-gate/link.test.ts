@@ -1,10 +1,9 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { randomBytes } from 'node:crypto';
 import { Secret } from '#secret/secret.ts';
+import { eventually } from '../../support/eventually.ts';
 import { startGate } from '../../support/gate.ts';
 import { dialCage, ids, ping, pong, serveCage, upTo } from '../../support/link.ts';
-
-const eventually = (check: () => void) => vi.waitFor(check, { timeout: 5_000, interval: 5 });
 
 describe('the link through the gate', () => {
   it('carries messages both ways, over the socket and over the port', async () => {

@@ -1,15 +1,14 @@
 import { createServer, type Server } from 'node:net';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { PROTOCOL } from '#protocol/link-versions.ts';
 import { encodeFrame } from '#protocol/frames.ts';
 import { GATE_LINK_PATH, GATE_LINK_UPGRADE } from '#protocol/gate-reply.ts';
 import { gateRequest } from '../../../cage-image/tunnel/gate-request.ts';
 import { secureLink } from '../../../orchestrator/link/secure.ts';
+import { eventually } from '../../support/eventually.ts';
 import { GateProcess } from '../../support/gate-process.ts';
 import { startGate } from '../../support/gate.ts';
 import { dialCage, ids, ping, pong, serveCage, subject, upTo } from '../../support/link.ts';
-
-const eventually = (check: () => void) => vi.waitFor(check, { timeout: 10_000, interval: 10 });
 
 describe('the link recovers', () => {
   it('from a gate that is killed and comes back in the middle: nothing is lost or doubled', async () => {
@@ -123,7 +122,7 @@ describe('a controller that does not read', () => {
 describe('a gate that never answers', () => {
   it('keeps neither a controller nor a cage from ending', async () => {
     const server: Server = createServer(() => undefined).listen(0, '127.0.0.1');
-    await vi.waitFor(() => expect(server.listening).toBe(true));
+    await eventually(() => expect(server.listening).toBe(true));
     const { port } = server.address() as { port: number };
     const address = { host: '127.0.0.1', port };
     await using real = await startGate();

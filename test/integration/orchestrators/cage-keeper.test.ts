@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { CodedError } from '#errors/coded-error.ts';
 import { Vault } from '#vault/vault.ts';
 import { CageKeeper } from '../../../orchestrator/launch/cage-keeper.ts';
+import { WarmSpares } from '../../../orchestrator/launch/warm-spares.ts';
 import { FakeEngine } from '../../../orchestrator/runtimes/fake/engine.ts';
 import { FakeRuntime } from '../../../orchestrator/runtimes/fake/index.ts';
 import { MemoryKeks, MemoryShreddingKeys } from '../../support/memory-keys.ts';
@@ -47,6 +48,11 @@ async function keeperOf(id: string, confirm: () => Promise<void> = async () => u
     log,
   });
   return { keeper, runtime };
+}
+
+function sparesOf(keeper: CageKeeper): WarmSpares {
+  const { cages, claws, organisations } = opened.store;
+  return new WarmSpares({ keeper, cages, claws, organisations, room: {} as never, perClaw: 1, log });
 }
 
 const owner = () => ({ organisation: tenant.organisation, claw: tenant.claw.id });
@@ -102,6 +108,27 @@ describe('a cage', () => {
     await opened.store.cages.ready(tenant.organisation, id, first);
     expect(await other.retire(tenant.organisation, id)).toBe(true);
     expect(await rows()).toEqual([]);
+  });
+
+  it('that waits ends where its organisation may have fewer now: as many as are too many, also where two find that at once', async () => {
+    const { organisation, claw, holder } = tenant;
+    const { store } = opened;
+    const first = await tenant.orchestrator();
+    await tenant.addCage();
+    for (const by of [first, holder, first, holder]) {
+      const { id } = await tenant.addCage(claw.id, by);
+      await store.cages.ready(organisation, id, by);
+    }
+    await store.organisations.setCaps(organisation, { maxCages: 3 });
+    const [one, other] = [await keeperOf(first), await keeperOf(holder)];
+    const engineIsSlow = Promise.withResolvers<void>();
+    one.runtime.destroy = () => engineIsSlow.promise;
+    const ends = sparesOf(one.keeper).endAbove(organisation);
+    await until(async () => (await rows()).some(({ state }) => state === 'ending'), 'the first to end');
+    await sparesOf(other.keeper).endAbove(organisation);
+    engineIsSlow.resolve();
+    await ends;
+    expect((await rows()).map(({ state }) => state)).toEqual(['creating', 'warm', 'warm']);
   });
 
   it('whose container ends while its first word is waited for is given up at once', async () => {

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { CodedError } from '#errors/coded-error.ts';
 import type { PeerNews, PeerQuestion } from '../../../orchestrator/peers/messages.ts';
 import { RedisPeers } from '../../../orchestrator/peers/redis-peers.ts';
+import { eventually } from '../../support/eventually.ts';
 import { TestRedis } from '../../support/redis.ts';
 
 let redis: TestRedis;
@@ -42,7 +43,7 @@ describe('orchestrators', () => {
     await reached(a, 'c');
     expect(c.asked).toHaveLength(1);
     await a.peers.tell({ kind: 'cancel', organisation: 'o', task: 't' });
-    await vi.waitFor(() => {
+    await eventually(() => {
       for (const one of [b, c]) expect(one.news).toEqual([{ kind: 'cancel', organisation: 'o', task: 't' }]);
     });
     b.self.name = 'b2';
@@ -67,7 +68,7 @@ describe('orchestrators', () => {
     const [a, b, other] = [peer('a'), peer('b'), peer('b', 'other')];
     await reached(a, 'b');
     await a.peers.tell({ kind: 'left', orchestrator: 'a' });
-    await vi.waitFor(() => expect(b.news).toHaveLength(1));
+    await eventually(() => expect(b.news).toHaveLength(1));
     expect(other.news).toEqual([]);
     expect(other.asked).toEqual([]);
   });
@@ -78,7 +79,7 @@ describe('orchestrators', () => {
     for (const text of ['no JSON', '{}', '{"kind":"of a later version"}'])
       await redis.connect().publish('clawcage:i:peers:news', text);
     await a.peers.tell({ kind: 'left', orchestrator: 'a' });
-    await vi.waitFor(() => expect(b.news).toEqual([{ kind: 'left', orchestrator: 'a' }]));
+    await eventually(() => expect(b.news).toEqual([{ kind: 'left', orchestrator: 'a' }]));
   });
 
   it('that Redis cannot bring together are told so, and find each other again', async () => {

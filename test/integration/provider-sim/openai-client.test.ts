@@ -6,8 +6,9 @@ import type {
 } from 'openai/resources/chat/completions';
 import { countTokens } from 'gpt-tokenizer/encoding/o200k_base';
 import { encodeChat } from 'gpt-tokenizer/model/gpt-4o';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keyFingerprint } from '../../../provider-sim/books.ts';
+import { eventually } from '../../support/eventually.ts';
 import { startTestProvider, type TestProvider } from '../../support/provider.ts';
 
 const MODEL = 'gpt-4o';
@@ -220,7 +221,7 @@ describe('a stream', () => {
       stream: true,
     });
     for await (const event of events) if (event.choices[0]?.delta.content) break;
-    await vi.waitFor(() => expect(provider.books()).toHaveLength(before + 1));
+    await eventually(() => expect(provider.books()).toHaveLength(before + 1));
     expect(lastCall()).toMatchObject({ aborted: true, cut: false });
     expect(lastCall().outputTokens).toBeLessThan(500);
   });

@@ -4,7 +4,8 @@ import { Agent, request } from 'node:https';
 import { networkInterfaces } from 'node:os';
 import { connect } from 'node:tls';
 import { text } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
 import { startTestProvider, type TestProvider } from '../../support/provider.ts';
 
 let provider: TestProvider;
@@ -79,7 +80,7 @@ describe('the provider', () => {
       if (sent.startsWith(head)) await once(socket, 'data');
       socket.destroy();
     }
-    await vi.waitFor(() => expect(provider.books().filter(({ aborted }) => aborted)).toHaveLength(2));
+    await eventually(() => expect(provider.books().filter(({ aborted }) => aborted)).toHaveLength(2));
     expect(provider.books().every(({ totalTokens }) => totalTokens === 0)).toBe(true);
     expect(await post(hello)).toMatchObject({ status: 200 });
   });

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { startRedis, type RedisService } from '../../../orchestrator/redis/start-redis.ts';
+import { eventually } from '../../support/eventually.ts';
 import { TestRedis } from '../../support/redis.ts';
 import { SmallDisk } from '../../support/small-disk.ts';
 import { troubleOf } from '../../../orchestrator/redis/trouble.ts';
@@ -51,7 +52,7 @@ test('it keeps its data over an orderly end, after which no process is left', as
   await first.connect().set('a', '1');
   const pid = first.pid as number;
   await first.close();
-  await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow());
+  await eventually(() => expect(() => process.kill(pid, 0)).toThrow());
   expect(await (await start()).connect().get('a')).toBe('1');
 });
 
@@ -61,12 +62,12 @@ test('killed, it comes back with its data, and clients go on', async () => {
   const redis = service.connect();
   await redis.set('a', '1');
   process.kill(service.pid as number, 'SIGKILL');
-  await vi.waitFor(() => expect(onLost).toHaveBeenCalledOnce());
+  await eventually(() => expect(onLost).toHaveBeenCalledOnce());
   expect(await redis.get('a')).toBe('1');
   // And again: it is watched as the first was.
-  await vi.waitFor(() => expect(() => process.kill(service.pid as number, 0)).not.toThrow());
+  await eventually(() => expect(() => process.kill(service.pid as number, 0)).not.toThrow());
   process.kill(service.pid as number, 'SIGKILL');
-  await vi.waitFor(() => expect(onLost).toHaveBeenCalledTimes(2));
+  await eventually(() => expect(onLost).toHaveBeenCalledTimes(2));
   expect(await redis.get('a')).toBe('1');
 });
 
@@ -90,7 +91,7 @@ test(
     const next = await start({ onLost });
     expect(next.pid).toBe(Number(line));
     process.kill(Number(line), 'SIGKILL');
-    await vi.waitFor(() => expect(onLost).toHaveBeenCalledOnce());
+    await eventually(() => expect(onLost).toHaveBeenCalledOnce());
     expect(await next.connect().ping()).toBe('PONG');
     expect(next.pid).not.toBe(Number(line));
   },

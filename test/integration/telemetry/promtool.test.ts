@@ -13,6 +13,9 @@ test('promtool has nothing to say about the page, with every metric on it', asyn
     { tokensPerMinute: 1, requestsPerMinute: 1 },
     { requests: 1, tokens: 1, waiting: 1 },
   );
+  telemetry.sharedWindowsRead([
+    { level: 'key', id: 'k', caps: { tokensPerMinute: 1, requestsPerMinute: 1 }, requests: 1, tokens: 1 },
+  ]);
   telemetry.taskEnded({ claw: 'a', state: 'failed' });
   const { status, stdout, stderr } = lint(await telemetry.metrics());
   expect({ status, said: stdout + stderr }).toEqual({ status: 0, said: '' });

@@ -14,7 +14,9 @@ import { DeliveryWorker } from '../../../orchestrator/webhooks/delivery-worker.t
 import { Poster } from '../../../orchestrator/webhooks/post.ts';
 import { WebhookSecrets } from '../../../orchestrator/webhooks/webhook-secrets.ts';
 import { WebhookService } from '../../../orchestrator/webhooks/webhook-service.ts';
+import { eventually } from '../../support/eventually.ts';
 import { startGate, type TestGate } from '../../support/gate.ts';
+import { giveStore } from '../../support/made-store.ts';
 import { MemoryKeks, MemoryShreddingKeys } from '../../support/memory-keys.ts';
 import { newTenant, type Tenant } from '../../support/store-rows.ts';
 import { WebhookReceiver } from '../../support/webhook-receiver.ts';
@@ -30,6 +32,7 @@ let workers: DeliveryWorker[] = [];
 
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'clawcage-webhooks-'));
+  await giveStore(home);
   store = await openStore({ home, log });
   receiver = await WebhookReceiver.start();
   gate = await startGate({ allowHosts: [`localhost:${receiver.port}`] });
@@ -171,7 +174,7 @@ describe('a webhook', () => {
   it('waits as long as the receiver asks', async () => {
     receiver.answers.push({ status: 429, headers: { 'retry-after': '3600' } });
     const task = await enqueue(undefined, startWorker());
-    await vi.waitFor(async () => expect(await deliveryOf(task)).toMatchObject({ lastStatus: 429 }));
+    await eventually(async () => expect(await deliveryOf(task)).toMatchObject({ lastStatus: 429 }));
     const { nextAt } = (await deliveryOf(task))!;
     expect(nextAt!.getTime() - Date.now()).toBeGreaterThan(3_500_000);
   });
@@ -187,7 +190,7 @@ describe('a webhook', () => {
     receiver.answers.push({ status: 500 });
     const first = startWorker({ backoffMs: [50, 50] });
     const waiting = await enqueue(undefined, first);
-    await vi.waitFor(() => expect(receiver.received).toHaveLength(1));
+    await eventually(() => expect(receiver.received).toHaveLength(1));
     await first.close();
     const forgotten = (await endedTask()).id;
     startWorker();

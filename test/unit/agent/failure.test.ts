@@ -11,27 +11,22 @@ const api = (status: number, code: string, headers: Record<string, string> = {})
     new Headers(headers),
   );
 
-test.each<[string, unknown, string]>([
-  ['401 of the provider', api(401, 'invalid_api_key'), 'provider_unauthorized'],
-  ['404 of the provider', api(404, 'model_not_found'), 'model_unknown'],
-  ['429 of the provider', api(429, 'rate_limit_exceeded'), 'provider_rate_limited'],
-  [
-    '429 of our limiter',
-    api(429, 'limit_exceeded', { 'x-clawcage-error': 'limit_exceeded' }),
-    'limit_exceeded',
-  ],
-  ['429 of a provider that uses our word', api(429, 'limit_exceeded'), 'provider_rate_limited'],
-  [
-    'a call that the meter refused',
-    api(403, 'x', { 'x-clawcage-error': 'meter_model_refused' }),
-    'meter_model_refused',
-  ],
-  ['503 of the provider', api(503, 'x'), 'provider_failed'],
-  ['400 of the provider', api(400, 'x'), 'agent_failed'],
-  ['no connection', new APIConnectionError({ message: 'x' }), 'provider_unreachable'],
-  ['a coded error', new CodedError('agent_step_limit'), 'agent_step_limit'],
-  ['anything else', new TypeError('x'), 'agent_failed'],
-])('%s is %s', (_, error, code) => {
+/** As the meter answers in place of the provider. */
+const ours = (status: number, code: string): APIError => api(status, code, { 'x-clawcage-error': code });
+
+test.each<[name: string, code: string, error: unknown]>([
+  ['401 of the provider', 'provider_unauthorized', api(401, 'invalid_api_key')],
+  ['404 of the provider', 'model_unknown', api(404, 'model_not_found')],
+  ['429 of the provider', 'provider_rate_limited', api(429, 'rate_limit_exceeded')],
+  ['429 of our limiter', 'limit_exceeded', ours(429, 'limit_exceeded')],
+  ['429 of a provider that uses our word', 'provider_rate_limited', api(429, 'limit_exceeded')],
+  ['a call that the meter refused', 'meter_model_refused', ours(403, 'meter_model_refused')],
+  ['503 of the provider', 'provider_failed', api(503, 'x')],
+  ['400 of the provider', 'agent_failed', api(400, 'x')],
+  ['no connection', 'provider_unreachable', new APIConnectionError({ message: 'x' })],
+  ['a coded error', 'agent_step_limit', new CodedError('agent_step_limit')],
+  ['anything else', 'agent_failed', new TypeError('x')],
+])('%s is %s', (_, code, error) => {
   expect(failureOf(error).code).toBe(code);
 });
 

@@ -243,7 +243,7 @@ describe('claws create and update', () => {
   });
 
   it('change only what was named', async () => {
-    await create('--option', 'retry.attempts=5', '--tpm', '1000');
+    await create('--option', 'retry.attempts=5', '--tpm', '1000', '--rpm', '5');
     const { stdout } = await run([
       'claws',
       'update',
@@ -254,11 +254,14 @@ describe('claws create and update', () => {
       'retry.idempotent=true',
       '--option',
       'tokensPerMinute=null',
+      '--rpm',
+      'none',
     ]);
-    expect(stdout).toBe('Claw writer changed (model, tokensPerMinute, retry).\n');
+    expect(stdout).toMatch(/^Claw writer changed \((?=.*model)(?=.*tokensPerMinute)(?=.*requestsPerMinute)/);
     expect(api.claws.get('writer')).toMatchObject({
       model: 'n',
       tokensPerMinute: null,
+      requestsPerMinute: null,
       retry: { attempts: 5, idempotent: true },
     });
     expect((await run(['claws', 'update', 'writer', '--model', 'n'])).stdout).toContain('unchanged');

@@ -44,9 +44,20 @@ it.each([
   ['tasks cancel ', 'tasks'],
   ['batch run writer ', 'files'],
   ['batch show ', 'batches'],
+  ['limits ', 'claws'],
+  ['limits writer --', ['--watch', '--json', '--help']],
+  ['limits writer ', []],
+  ['limits set --key ', 'keys'],
+  ['limits explain ', 'claws'],
+  ['limits explain writer ', 'files'],
   ['nonsense ', expect.arrayContaining(['run'])],
 ])('after "%s" comes %o', (line, expected) => {
   expect(offered(line)).toEqual(expected);
+});
+
+it('a group that has a command of its own for names offers both', () => {
+  const found = complete(program, ['limits', 's']);
+  expect(found).toMatchObject({ kind: 'names', of: 'claws', also: [{ word: 'show' }, { word: 'set' }] });
 });
 
 it('the command that the scripts ask is not shown to people', () => {

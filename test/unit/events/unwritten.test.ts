@@ -11,7 +11,12 @@ const said = (status: string) => ({
 
 test('what goes into a new stream again is nobody’s failure where a newer writer has the task', async () => {
   const ring = new SealedRing('task', 100_000);
-  const unwritten = new Unwritten({ ring, audience: new Audience('task', ring), base: () => 0 });
+  const unwritten = new Unwritten({
+    ring,
+    audience: new Audience('task', ring),
+    base: () => 0,
+    nowUs: () => 0,
+  });
   const failed: unknown[] = [];
   const note = (error: unknown): void => void failed.push(error);
   process.on('unhandledRejection', note);

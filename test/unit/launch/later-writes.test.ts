@@ -1,7 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { CodedError } from '#errors/coded-error.ts';
 import { LaterWrites } from '../../../orchestrator/launch/later-writes.ts';
-import { remembered } from '../../../orchestrator/launch/remembered.ts';
 
 const log = { warn: vi.fn() };
 const away = () => Promise.reject(new CodedError('store_unavailable'));
@@ -40,19 +39,5 @@ describe('writes that may come later', () => {
     await expect(later.write(away)).rejects.toMatchObject({ code: 'store_unavailable' });
     await later.close();
     expect(log.warn).toHaveBeenLastCalledWith({ writes: 2 }, expect.stringContaining('lost'));
-  });
-});
-
-describe('what is remembered', () => {
-  it('holds while the database is away, from before the first reading on', async () => {
-    const value = remembered(away, 'before');
-    expect(await value()).toBe('before');
-    let reads = 0;
-    const later = remembered(() => (++reads === 1 ? Promise.resolve('read') : away()));
-    expect(await later()).toBe('read');
-    vi.useFakeTimers({ toFake: ['performance'] });
-    vi.advanceTimersByTime(600);
-    expect(await later()).toBe('read');
-    vi.useRealTimers();
   });
 });

@@ -5,6 +5,7 @@ import { LiveCage } from '../../../orchestrator/launch/live-cage.ts';
 const cageThat = (answers: (ping: Extract<ToCage, { type: 'ping' }>, cage: LiveCage) => void): LiveCage => {
   const cage = new LiveCage('cage', 1, new Date());
   cage.attach({
+    hello: {},
     send: (message: ToCage) => void (message.type === 'ping' && answers(message, cage)),
   } as never);
   return cage;

@@ -19,6 +19,7 @@ let watch: StuckWatch;
 const add = (id: string): void => {
   const cage = new LiveCage(id, 1, new Date());
   cage.attach({
+    hello: {},
     get heardMs() {
       return heard.get(id) ?? 0;
     },

@@ -16,7 +16,7 @@ function runWith({ acting = Promise.resolve() }: { acting?: Promise<void> } = {}
     failed: () => undefined,
     congested: () => undefined,
   });
-  cage.attach({ caughtUp: () => inbox.caughtUp(), send: () => undefined } as never);
+  cage.attach({ hello: {}, caughtUp: () => inbox.caughtUp(), send: () => undefined } as never);
   const run = new TaskRun({
     attempt: { organisation: 'o', task: 't', epoch: 1, claw: 'c', key: 'k' },
     cage,

@@ -3,9 +3,23 @@ import { expect, test } from 'vitest';
 import { LogModel } from '#limits/log-model.ts';
 import { SEND_WITHIN_MS, WINDOW_MS, WAY_MS } from '#limits/window.ts';
 
-const LEVEL = { id: 'claw', tokensPerMinute: 100, requestsPerMinute: 5 };
+const LEVEL = { id: 'claw', kind: 'claw', tokensPerMinute: 100, requestsPerMinute: 5 } as const;
 const ask = (call: string, tokens: number) =>
-  ({ call, task: 't', fence: 1, line: 'claw', tokens, requests: 1, levels: [LEVEL], leaseMs: 0 }) as const;
+  ({
+    call,
+    task: 't',
+    epoch: 1,
+    fence: 1,
+    line: 'claw',
+    tokens,
+    requests: 1,
+    levels: [LEVEL],
+    weight: 1,
+    isPaused: false,
+    leaseMs: 0,
+    leftMs: 0,
+    underWayMs: 86_400_000,
+  }) as const;
 
 /** One call as a meter may make it: asks at some time, sends within its deadline, arrives within the second, takes at most its bound. */
 const call = fc.record({
@@ -23,7 +37,7 @@ test('no window of 60 s at any offset receives more than the cap, whatever the m
   fc.assert(
     fc.property(fc.array(call, { minLength: 5, maxLength: 60 }), (calls) => {
       const model = new LogModel();
-      model.fence('t', 1);
+      model.fence('t', 1, 1);
       const arrived: { at: number; tokens: number }[] = [];
       let pending: { at: number; tell: (now: number) => void }[] = [];
       let now = 0;
@@ -62,7 +76,7 @@ test('no window of 60 s at any offset receives more than the cap, whatever the m
 
 test('the cap can be used whole again and again: nothing is held for longer than it must', () => {
   const model = new LogModel();
-  model.fence('t', 1);
+  model.fence('t', 1, 1);
   for (let minute = 0; minute < 5; minute += 1) {
     const now = minute * 61_000;
     expect(model.permit(ask(`c${minute}`, 100), now).kind).toBe('granted');

@@ -33,6 +33,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
           link.release(which),
     ),
   },
+  { weight: 2, arbitrary: fc.constant<Step>((link) => link.catchUp()) },
   { weight: 3, arbitrary: fc.constant<Step>((link) => link.connect()) },
   { weight: 2, arbitrary: fc.constant<Step>((link) => link.disconnect()) },
   { weight: 1, arbitrary: fc.constant<Step>((link) => link.takeOver()) },
@@ -78,6 +79,7 @@ describe('each application sees each message once and in order', () => {
         await link.deliver(to, bytes);
         await link.release(0);
         await link.release(0);
+        link.catchUp();
         await link.deliver(to, 20);
         link.disconnect();
         await link.finish();

@@ -67,6 +67,38 @@ describe("the cage's end", () => {
     errors = [];
   });
 
+  it('tells which event of its task was acknowledged last and whether its agent acted, and nothing of the task before', async () => {
+    let task = 't';
+    const session = new CageSession({
+      hello: () => ({
+        cageId: 'cage',
+        meterPublicKey: 'key',
+        proof: { ok: true, checks: [] },
+        task: { taskId: task, epoch: 1 },
+      }),
+      onMessage: () => undefined,
+      onController: () => undefined,
+    });
+    const told = async (epoch: number, versions?: number[]): Promise<unknown> => {
+      const [end] = await attach(session, resume(epoch, 0, versions));
+      return (end.payloads[0] as { task: object }).task;
+    };
+    const [, connection] = await attach(session, resume(1));
+    for (const message of [text(1), text(2), { type: 'pong', id: 1 } as const, text(3)])
+      session.send(message);
+    connection.receive(encodeFrame({ kind: 'ack', seq: 3 }));
+    expect(await told(2)).toEqual({ taskId: 't', epoch: 1, ackedEvent: 2 });
+    expect(await told(3, [2, 3])).toEqual({ taskId: 't', epoch: 1 });
+    session.send({
+      type: 'event',
+      taskId: 't',
+      event: { kind: 'tool_call', id: 'c', name: 'n', arguments: '{}' },
+    });
+    expect(await told(4)).toEqual({ taskId: 't', epoch: 1, ackedEvent: 2, acted: true });
+    task = 'next';
+    expect(await told(5)).toEqual({ taskId: 'next', epoch: 1 });
+  });
+
   it('refuses an older epoch, and says so to the one that a newer epoch replaces', async () => {
     const session = build();
     const [first] = await attach(session, resume(3));
@@ -143,11 +175,11 @@ describe("the cage's end", () => {
   it('writes no more than a window to a controller that acknowledges nothing, and goes on', async () => {
     const session = build({ inFlightBytes: 10_000, droppableBytes: 30_000, totalBytes: 60_000 });
     const [end, connection] = await attach(session, resume(1));
-    const kept = Array.from({ length: 100 }, () => session.session.send(text(1000), 'droppable'));
+    const kept = Array.from({ length: 100 }, () => session.send(text(1000), 'droppable'));
     expect(end.bytes).toBeLessThan(12_500);
     expect(kept.filter(Boolean).length).toBeLessThan(32);
     expect(session.session.outbox.dropped).toBe(100 - kept.filter(Boolean).length);
-    const send = () => session.session.send(text(1000));
+    const send = () => session.send(text(1000));
     expect(() => Array.from({ length: 100 }, send)).toThrow(
       expect.objectContaining({ code: 'link_backlog' }),
     );
@@ -170,10 +202,10 @@ describe("the cage's end", () => {
     });
     const backlog = expect.objectContaining({ code: 'link_backlog' }) as Error;
     const many = (urgency?: 'reserved') => () =>
-      Array.from({ length: 20 }, () => session.session.send(text(1000), urgency));
+      Array.from({ length: 20 }, () => session.send(text(1000), urgency));
     expect(many()).toThrow(backlog);
-    expect(session.session.send(text(1000), 'reserved')).toBe(true);
-    expect(() => session.session.send(text(1000))).toThrow(backlog);
+    expect(session.send(text(1000), 'reserved')).toBe(true);
+    expect(() => session.send(text(1000))).toThrow(backlog);
     expect(many('reserved')).toThrow(backlog);
     expect(session.session.outbox.bytes).toBeLessThan(17_000);
   });
@@ -202,6 +234,66 @@ describe("the cage's end", () => {
     await settled();
     expect(again.paused).toBe(false);
     expect(again.frames.at(-1)).toMatchObject({ kind: 'ack', seq: 6 });
+  });
+});
+
+describe('an acknowledgement', () => {
+  const pings = (first: number, last: number): Buffer =>
+    Buffer.concat(
+      Array.from({ length: last - first + 1 }, (_, at) =>
+        encodeFrame({ kind: 'message', seq: first + at, payload: { type: 'ping', id: first + at } }),
+      ),
+    );
+  /** A connection past its handshake, with each write as the frames that it held, and what it put off. */
+  const begin = async () => {
+    const writes: Frame[][] = [];
+    const putOff: (() => void)[] = [];
+    const decoder = new FrameDecoder();
+    const session = new CageSession({
+      hello: () => ({ cageId: 'cage', meterPublicKey: 'key', proof: { ok: true, checks: [] } }),
+      onMessage: () => undefined,
+      onController: () => undefined,
+    });
+    const connection = session.accept({
+      ...new OtherEnd().transport,
+      write: (bytes) => void writes.push([...decoder.push(bytes).frames]),
+      later: (run) => void putOff.push(run),
+    });
+    connection.receive(encodeFrame({ kind: 'handshake', payload: resume(1) }));
+    await settled();
+    writes.length = 0;
+    const receive = async (bytes: Buffer): Promise<void> => {
+      connection.receive(bytes);
+      await settled();
+    };
+    return { session, connection, writes, putOff, receive };
+  };
+
+  it('goes along with the answer that follows soon, in one write', async () => {
+    const { session, writes, putOff, receive } = await begin();
+    await receive(pings(1, 1));
+    expect(writes).toEqual([]);
+    session.send({ type: 'pong', id: 1 });
+    for (const run of putOff) run();
+    expect(writes).toMatchObject([[{ kind: 'ack', seq: 1 }, { kind: 'message' }]]);
+  });
+
+  it('goes alone after its time, for all that was handled until then', async () => {
+    const { writes, putOff, receive } = await begin();
+    await receive(pings(1, 1));
+    await receive(pings(2, 3));
+    expect(putOff).toHaveLength(1);
+    putOff[0]!();
+    expect(writes).toMatchObject([[{ kind: 'ack', seq: 3 }]]);
+  });
+
+  it('is not put off where many messages wait for it, nor where the connection ends', async () => {
+    const { connection, writes, receive } = await begin();
+    await receive(pings(1, 16));
+    expect(writes).toMatchObject([[{ kind: 'ack', seq: 16 }]]);
+    await receive(pings(17, 17));
+    connection.close();
+    expect(writes).toMatchObject([[{ kind: 'ack', seq: 16 }], [{ kind: 'ack', seq: 17 }]]);
   });
 });
 

@@ -7,6 +7,7 @@ import type { LinkConnection } from '#protocol/link-connection.ts';
 import { ControllerSession } from '#protocol/link-controller.ts';
 import { toCage, type FromCage, type HelloMessage, type ToCage } from '#protocol/link-messages.ts';
 import { messageParser, PASSED_OVER } from '#protocol/link-parse.ts';
+import { inWordsOf } from '#protocol/link-words.ts';
 import { highestCommon, type VersionRange } from '#protocol/link-versions.ts';
 
 const range = (oldest: number, newest: number): VersionRange => ({ oldest, newest });
@@ -31,6 +32,7 @@ class Pair {
       onMessage: (message) => void this.atCage.push(message),
       onController: ({ version }) => void this.spokenInCage.push(version),
       protocol: ofCage,
+      clockMs: () => 1_234,
     });
     this.controller = new ControllerSession({
       epoch: 1,
@@ -79,7 +81,7 @@ describe('the version of a link', () => {
     const pair = await new Pair(cage, controller).connect();
     expect(pair.hellos.map(({ version }) => version)).toEqual([spoken]);
     expect(pair.spokenInCage).toEqual([spoken]);
-    pair.cage.session.send({ type: 'pong', id: 7 });
+    pair.cage.send({ type: 'pong', id: 7 });
     pair.controller.session.send({ type: 'ping', id: 8 });
     await Promise.all([pair.cage.session.acknowledged(), pair.controller.session.acknowledged()]);
     expect([pair.atController, pair.atCage]).toEqual([[{ type: 'pong', id: 7 }], [{ type: 'ping', id: 8 }]]);
@@ -108,6 +110,40 @@ describe('the version of a link', () => {
     const present = await new Pair(range(2, 4), range(2, 3)).connect();
     expect(old.helloOnTheWire).not.toHaveProperty('versions');
     expect(present.helloOnTheWire).toMatchObject({ version: 3, versions: [2, 3, 4] });
+  });
+});
+
+describe('what came with version 4', () => {
+  it('is the cage’s clock in the hello: to an end that knows it, and to no other', async () => {
+    const present = await new Pair(range(2, 4), range(2, 4)).connect();
+    const old = await new Pair(range(2, 4), range(2, 3)).connect();
+    const oldCage = await new Pair(range(2, 3), range(2, 4)).connect();
+    expect(present.hellos[0]?.clockMs).toBe(1_234);
+    expect(old.helloOnTheWire).not.toHaveProperty('clockMs');
+    expect(oldCage.hellos[0]).not.toHaveProperty('clockMs');
+  });
+
+  it('is left out of what is said to an end of before', () => {
+    const decision = { granted: true, sendWithinMs: 5, sendBeforeMs: 9, limits: {} } as const;
+    const permit: ToCage = { type: 'permit', callId: 'c', decision };
+    expect(inWordsOf(4, permit)).toBe(permit);
+    expect(inWordsOf(3, permit)).toEqual({ ...permit, decision: { granted: true, sendWithinMs: 5 } });
+    expect(inWordsOf<FromCage>(3, { type: 'sent', callId: 'c', agoMs: 0, atMs: 7 })).toEqual({
+      type: 'sent',
+      callId: 'c',
+      agoMs: 0,
+    });
+    const asked = {
+      type: 'permit_request',
+      taskId: 't',
+      epoch: 1,
+      callId: 'c',
+      tokens: 1,
+      model: 'm',
+    } as const;
+    const request = { ...asked, operation: 'chat', waitMs: 0 };
+    expect(inWordsOf<FromCage>(3, { ...request, canTighten: true, extend: true })).toEqual(request);
+    expect(inWordsOf<FromCage>(2, { type: 'pong', id: 1, clockMs: 7 })).toEqual({ type: 'pong', id: 1 });
   });
 });
 

@@ -46,7 +46,15 @@ describe('the usage that a provider reports', () => {
     ['speech', { input_tokens: 14, output_tokens: 101, total_tokens: 115 }, counts(14, 0, 101, 0, 115)],
     ['chat', { prompt_tokens: 8, total_tokens: 8 }, undefined],
     ['chat', { type: 'duration', seconds: 3 }, undefined],
-    ['responses', { prompt_tokens: 8, completion_tokens: 2 }, counts(8, 0, 2, 0, 10)],
+    ['responses', { prompt_tokens: 8, completion_tokens: 2, total_tokens: 10 }, counts(8, 0, 2, 0, 10)],
+    ['chat', { prompt_tokens: 8, completion_tokens: 2, total_tokens: 13 }, counts(8, 0, 2, 0, 13)],
+    ['chat', { prompt_tokens: 8, completion_tokens: 2 }, undefined],
+    ['chat', { prompt_tokens: 8, completion_tokens: 2, total_tokens: 9 }, undefined],
+    ['chat', { prompt_tokens: -8, completion_tokens: 20, total_tokens: 12 }, undefined],
+    ['chat', { prompt_tokens: 8, completion_tokens: 2, total_tokens: Number.NaN }, undefined],
+    ['chat', { prompt_tokens: 8, completion_tokens: 2, total_tokens: 1e300 }, undefined],
+    ['chat', { prompt_tokens: 8, completion_tokens: 2, total_tokens: '10' }, undefined],
+    ['embeddings', { prompt_tokens: 8, total_tokens: 7 }, undefined],
     ['responses', { input_tokens: 8 }, undefined],
     ['responses', null, undefined],
   ])('of %s: %j', (operation, value, expected) => {
@@ -128,7 +136,9 @@ test('an event of 20 MB may come in small pieces', () => {
   const piece = Buffer.alloc(16 * 1024, 'A');
   reader.push(Buffer.from('data: {"type":"image_generation.completed","b64_json":"'));
   for (let index = 0; index < 1280; index++) reader.push(piece);
-  const out = reader.push(Buffer.from('","usage":{"input_tokens":1,"output_tokens":2}}\n\n'));
+  const out = reader.push(
+    Buffer.from('","usage":{"input_tokens":1,"output_tokens":2,"total_tokens":3}}\n\n'),
+  );
   expect(out.length).toBeGreaterThan(20 * 1024 * 1024);
   expect(reader.usage()?.totalTokens).toBe(3);
 });

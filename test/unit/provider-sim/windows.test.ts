@@ -48,6 +48,28 @@ describe('the limits of a key', () => {
     expect(refusedFor(all, 0, 1, 'b')).toBeDefined();
   });
 
+  it('tell when all that counts will have left, to the millisecond, in words of OpenAI', () => {
+    const all = windows({ requests: 2, tokens: 100 });
+    expect(all.enter('a', 10, 'm', 0).headers).toMatchObject({
+      'x-ratelimit-reset-requests': '1m0s',
+      'x-ratelimit-reset-tokens': '1m0s',
+    });
+    expect(all.enter('a', 0, 'm', 10_000).headers).toMatchObject({
+      'x-ratelimit-reset-requests': '1m0s',
+      'x-ratelimit-reset-tokens': '50s',
+    });
+    expect(() => all.enter('a', 0, 'm', 59_980)).toThrow(
+      expect.objectContaining({
+        headers: expect.objectContaining({
+          'retry-after-ms': '20',
+          'x-ratelimit-remaining-requests': '0',
+          'x-ratelimit-reset-requests': '10.02s',
+          'x-ratelimit-reset-tokens': '20ms',
+        }),
+      }),
+    );
+  });
+
   it('have one form', () => {
     expect(parseLimits('requests=3,tokens=1000')).toEqual({ requests: 3, tokens: 1000 });
     expect(parseLimits('tokens=5')).toEqual({ tokens: 5 });

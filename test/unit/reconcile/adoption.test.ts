@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { fenceOf } from '#task/fence.ts';
 import { Adoption } from '../../../orchestrator/reconcile/adoption.ts';
 
 const ME = 'orch_me';
@@ -6,31 +7,62 @@ const ME = 'orch_me';
 interface Situation {
   readonly state?: string;
   readonly handedOver?: boolean;
+  readonly acted?: boolean;
   /** Of the attempt's cage; none where it is left out. */
-  readonly cage?: { readonly state: string; readonly container?: object };
+  readonly cage?: {
+    readonly state: string;
+    readonly container?: object;
+    readonly ackedEvent?: number;
+    readonly acted?: true;
+  };
   readonly mine?: 'run' | 'launching';
   /** Another was faster. */
   readonly isTaken?: boolean;
 }
 
 /** What is done about an attempt that nobody holds. */
-async function takenOver({ state = 'running', handedOver = true, cage, mine, isTaken = false }: Situation) {
+async function takenOver(situation: Situation) {
+  const { state = 'running', handedOver = true, acted = false, cage, mine, isTaken = false } = situation;
   const done: object[] = [];
-  const task = { id: 'task_1', organisation: 'o', claw: 'c', state, handedOver, epoch: 2, holder: ME };
+  const task = {
+    id: 'task_1',
+    organisation: 'o',
+    claw: 'c',
+    state,
+    handedOver,
+    acted,
+    epoch: 2,
+    holder: ME,
+    waiting: null,
+    deadline: null,
+  };
   const cages = cage ? [{ id: 'cage_1', state: cage.state, taskEpoch: 2, epoch: 1 }] : [];
   const adoption = new Adoption({
     store: {
       tasks: {
         begunFor: async () => [{ ...task, holder: 'orch_gone' }],
+        byId: async () => task,
+        markActed: async () => done.push({ acted: true }),
         adopt: async () => (isTaken ? undefined : { task, cages }),
       },
       claws: { byId: async () => ({ id: 'c' }) },
       cages: { listFor: async () => [] },
     },
     runtime: { inspect: async () => cage?.container },
-    keeper: { holder: ME, has: () => false, keepOnly: async () => undefined },
+    limiter: { takeOver: async () => undefined },
+    telemetry: { cageStarted: () => undefined },
+    events: { acknowledged: async (_of: object, by: object) => done.push(by) },
+    keeper: {
+      holder: ME,
+      has: () => false,
+      keepOnly: async () => undefined,
+      connect: async () => ({
+        hello: { task: { taskId: task.id, epoch: 2, ackedEvent: cage?.ackedEvent, acted: cage?.acted } },
+      }),
+    },
     runs: {
       get: () => (mine === 'run' ? {} : undefined),
+      listen: () => done.push({ listens: true }),
       fail: async (_subject: unknown, { code }: { code: string }, reached: object) =>
         done.push({ code, ...reached }),
     },
@@ -64,6 +96,21 @@ describe('an attempt that nobody holds', () => {
         { code: 'cage_died', ...unwatched },
       ]);
     expect(await takenOver({ state: 'starting' })).toMatchObject([unwatched]);
+  });
+
+  it('goes on where its cage does, once it is told which of its events were acknowledged', async () => {
+    const cage = { state: 'assigned', container: { state: 'running' } };
+    expect(await takenOver({ cage })).toEqual([{ listens: true }]);
+    expect(await takenOver({ cage: { ...cage, ackedEvent: 7 } })).toEqual([
+      { fence: fenceOf(2, 1), once: { field: 'cage 2', number: 7 } },
+      { listens: true },
+    ]);
+  });
+
+  it('has acted where its cage says so, whatever the one who heard of it could write', async () => {
+    const cage = { state: 'assigned', container: { state: 'running' }, acted: true } as const;
+    expect(await takenOver({ cage })).toEqual([{ acted: true }, { listens: true }]);
+    expect(await takenOver({ cage, acted: true })).toEqual([{ listens: true }]);
   });
 
   it('was orphaned where its container says so', async () => {

@@ -38,6 +38,19 @@ const SERVICE = `
   console.log('goes on');
 `;
 
+const written = (): string[] =>
+  readFileSync(join(home, 'log', 'orchestrator.log'), 'utf8')
+    .trimEnd()
+    .split('\n');
+const told = (lines: string[]) =>
+  lines.map((line) => {
+    const { msg, lines: lost } = JSON.parse(line) as { msg: string; lines?: number };
+    return [msg, lost];
+  });
+/** As long as the one that is written. */
+const notice = (lines: number): string =>
+  `${JSON.stringify({ level: 40, time: new Date().toISOString(), lines, msg: 'log lines were lost' })}\n`;
+
 describe('a disk that is full', () => {
   it('takes no log, and neither ends the service nor keeps it from ending', async () => {
     // Every write to it fails as one to a full disk does.
@@ -56,16 +69,34 @@ describe('a disk that is full', () => {
     fs.spaceBytes = Infinity;
     log.info('after');
     log.info('later');
-    const lines = readFileSync(join(home, 'log', 'orchestrator.log'), 'utf8')
-      .trimEnd()
-      .split('\n');
+    const lines = written();
     expect(lines[1]).toHaveLength(10);
-    const whole = lines.toSpliced(1, 1).map((line) => JSON.parse(line) as { msg: string; lines?: number });
-    expect(whole.map(({ msg, lines: lost }) => [msg, lost])).toEqual([
+    expect(told(lines.toSpliced(1, 1))).toEqual([
       ['before', undefined],
       ['log lines were lost', 2],
       ['after', undefined],
       ['later', undefined],
+    ]);
+  });
+
+  it('is told of once for each line, also where it takes what is told and not the line behind it', () => {
+    const log = openLog(home, 'info');
+    fs.spaceBytes = 10;
+    log.info('torn');
+    log.info('lost');
+    fs.spaceBytes = '\n'.length + notice(2).length + 'torn'.length;
+    log.info('torn, too');
+    // Room for the end of the torn line alone, and for nothing behind it.
+    fs.spaceBytes = '\n'.length;
+    log.info('lost');
+    fs.spaceBytes = Infinity;
+    log.info('after');
+    const lines = written();
+    expect([lines[0]?.length, lines[2]?.length]).toEqual([10, 4]);
+    expect(told([lines[1]!, ...lines.slice(3)])).toEqual([
+      ['log lines were lost', 2],
+      ['log lines were lost', 2],
+      ['after', undefined],
     ]);
   });
 });

@@ -65,8 +65,7 @@ test('a deleted Claw leaves no series behind, and a late event brings none back'
 
 test('the tokens held for open calls go up with a permit and down with its end', async () => {
   const telemetry = new Telemetry();
-  telemetry.permitDecided({ claw: 'a', decision: 'granted', waitMs: 3, reservedTokens: 500 });
-  telemetry.permitDecided({ claw: 'a', decision: 'granted', waitMs: 3, reservedTokens: 100 });
+  for (const tokens of [500, 100]) telemetry.tokensReserved({ claw: 'a', tokens });
   telemetry.callSettled({ claw: 'a', model: 'm', usage, source: 'reported', reservedTokens: 500 });
   expect(await lines(telemetry, 'clawcage_tokens_reserved')).toEqual([
     'clawcage_tokens_reserved{claw="a"} 100',
@@ -96,6 +95,34 @@ test('a cap that was taken away is no longer shown', async () => {
   telemetry.windowRead('a', {}, { requests: 1, tokens: 10, waiting: 2 });
   expect(await lines(telemetry, 'clawcage_cap_tokens_per_minute')).toEqual([]);
   expect(await lines(telemetry, 'clawcage_window_tokens')).toEqual(['clawcage_window_tokens{claw="a"} 10']);
+});
+
+test('of keys and the organisation there is what counts now; one that is gone is no longer shown, and they are no more than Claws', async () => {
+  const telemetry = new Telemetry({ mostClaws: 2 });
+  const organisation = { level: 'organisation', id: 'o', caps: {}, requests: 3, tokens: 30 } as const;
+  const key = {
+    level: 'key',
+    id: 'k',
+    caps: { tokensPerMinute: 0, requestsPerMinute: 5 },
+    requests: 2,
+    tokens: 20,
+  } as const;
+  telemetry.sharedWindowsRead([organisation, key, { ...key, id: 'too many' }]);
+  expect(await lines(telemetry, 'clawcage_shared_window_tokens')).toEqual([
+    'clawcage_shared_window_tokens{level="organisation",id="o"} 30',
+    'clawcage_shared_window_tokens{level="key",id="k"} 20',
+  ]);
+  expect(await lines(telemetry, 'clawcage_shared_cap_tokens_per_minute')).toEqual([
+    'clawcage_shared_cap_tokens_per_minute{level="key",id="k"} 0',
+  ]);
+  expect(await lines(telemetry, 'clawcage_shared_cap_requests_per_minute')).toEqual([
+    'clawcage_shared_cap_requests_per_minute{level="key",id="k"} 5',
+  ]);
+  telemetry.sharedWindowsRead([organisation]);
+  expect(await lines(telemetry, 'clawcage_shared_window_requests')).toEqual([
+    'clawcage_shared_window_requests{level="organisation",id="o"} 3',
+  ]);
+  expect(await telemetry.metrics()).not.toContain('id="k"');
 });
 
 test('states are read when the page is asked for, and a reading that fails is counted and spoils nothing', async () => {

@@ -4,6 +4,12 @@ import { OpenCalls } from '../../../cage-image/warden/open-calls.ts';
 const TASK = { taskId: 'task', epoch: 3 };
 const ask = (callId: string) =>
   ({ type: 'permit_request', callId, tokens: 10, model: 'm', operation: 'chat', waitMs: 100 }) as const;
+const refuse = (callId: string) =>
+  ({
+    type: 'permit',
+    callId,
+    decision: { granted: false, error: { code: 'limit_exceeded', message: '' } },
+  }) as const;
 const grant = (callId: string) =>
   ({ type: 'permit', callId, decision: { granted: true, sendWithinMs: 30_000 } }) as const;
 
@@ -46,5 +52,16 @@ describe('the calls that are open', () => {
       { type: 'settle', taskId: 'task', callId: 'open', charge: 'full' },
     ]);
     expect(calls.abandon()).toEqual([]);
+  });
+
+  test('that were refused cost nothing when the meter is gone; one that was only refused more time costs all', () => {
+    const calls = new OpenCalls(TASK);
+    calls.toController(ask('refused'), 1);
+    expect(calls.toMeter(refuse('refused'), 1).decision).toMatchObject({ granted: false });
+    calls.toController(ask('slow'), 1);
+    calls.toMeter(grant('slow'), 1);
+    calls.toController({ ...ask('slow'), extend: true }, 1);
+    calls.toMeter(refuse('slow'), 1);
+    expect(calls.abandon()).toMatchObject([{ callId: 'slow', charge: 'full' }]);
   });
 });

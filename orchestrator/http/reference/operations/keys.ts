@@ -1,4 +1,4 @@
-import { keyCreate, keyList, keyModelsReply, keyRotate, keyView, page } from '#protocol/api.ts';
+import { keyCreate, keyList, keyModelsReply, keyPatch, keyRotate, keyView, page } from '#protocol/api.ts';
 import { KEY, TIMES } from '../examples.ts';
 import type { Operation } from '../operation.ts';
 
@@ -41,6 +41,17 @@ export const keyOperations: readonly Operation[] = [
     path: '/api/v1/keys/{key}',
     tag: 'Keys',
     summary: 'Get a key',
+    reply: { status: 200, about: 'The key, masked.', schema: keyView, example: KEY },
+  },
+  {
+    id: 'changeKey',
+    method: 'patch',
+    path: '/api/v1/keys/{key}',
+    tag: 'Keys',
+    summary: 'Change the caps of a key',
+    description:
+      'Of all Claws that use it together. What is left out stays; null takes a cap away; 0 lets no call through. In force for the next call within a second, also for one that waits already; what counts keeps counting. Also of a revoked key, which tasks that began before still use.',
+    body: { schema: keyPatch, example: { tokensPerMinute: 200_000 } },
     reply: { status: 200, about: 'The key, masked.', schema: keyView, example: KEY },
   },
   {

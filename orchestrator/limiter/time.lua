@@ -1,0 +1,2 @@
+-- What the clock says by which the other scripts decide.
+return clock()
