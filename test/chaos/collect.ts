@@ -10,6 +10,13 @@ import { TIMES, type World } from './world/world.ts';
 const AGAIN_MS = 500;
 /** After the grace: rounds of the reaper, results whose time runs from when they were fetched, and the engine's own slowness. */
 const REST_MS = 30_000;
+const LEFT_MS = TIMES.graceMs + TIMES.resultMs + REST_MS;
+/** What the reaper looks at more seldom, or leaves alone for longer (a key for a minute at least): one look, the grace, another look. */
+const LATER_MS: Readonly<Record<string, number>> = {
+  'shredding keys': 5 * TIMES.graceMs + 60_000 + 5 * TIMES.graceMs + REST_MS,
+  'sealed files': 5 * TIMES.graceMs + TIMES.graceMs + 5 * TIMES.graceMs + REST_MS,
+  'streams of events without an end': 60 * TIMES.graceMs + 60_000 + 60 * TIMES.graceMs + REST_MS,
+};
 
 /** The words of a failure are kept for a day, whoever reads them. */
 const KEPT = `state <> 'succeeded' and sealed_result is not null and result_expires_at > clock_timestamp()`;
@@ -71,10 +78,12 @@ async function askedAgain(world: World, asked: Asked): Promise<Asked> {
 
 async function whatIsLeft(world: World): Promise<Left> {
   for (const claw of ['steady', 'careful', 'capped']) await world.ask('POST', `/api/v1/claws/${claw}/stop`);
-  const end = performance.now() + TIMES.graceMs + TIMES.resultMs + REST_MS;
+  const beganMs = performance.now();
   for (;;) {
-    const left = await lookAround(world);
-    if (Object.values(left).every((names) => names.length === 0) || performance.now() > end) return left;
+    const left = Object.entries(await lookAround(world)).filter(([, names]) => names.length > 0);
+    const spentMs = performance.now() - beganMs;
+    const overdue = left.filter(([of]) => spentMs >= (LATER_MS[of] ?? LEFT_MS));
+    if (left.length === 0 || overdue.length > 0) return Object.fromEntries(overdue);
     await pause(AGAIN_MS);
   }
 }
