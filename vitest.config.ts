@@ -21,7 +21,7 @@ export default defineConfig({
       kind('unit', 10, true),
       kind('contract', 60, true),
       kind('integration', 60, true),
-      kind('attack', 120, false),
+      kind('attack', 120, true),
       kind('e2e', 180, true),
       kind('chaos', 300, false),
     ],

@@ -31,6 +31,7 @@ export interface AgentTaskOptions {
     readonly name: string;
     readonly arguments: string;
   }) => Promise<{ readonly ok: boolean; readonly output: string } | undefined>;
+  readonly onLine?: (line: AgentLine) => void;
 }
 
 /** The built-in agent, bundled as the image has it, run as a process of its own without a cage. */
@@ -84,6 +85,7 @@ export class AgentBench implements AsyncDisposable {
     createInterface({ input: child.stdio[3] as Readable }).on('line', (line) => {
       const said = JSON.parse(line) as AgentLine;
       lines.push(said);
+      options.onLine?.(said);
       if (said.kind !== 'function_call') return;
       const call = said as unknown as { id: string; name: string; arguments: string };
       void options.onFunction?.(call).then((result) => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AgentBench, type AgentTaskOptions } from '../../support/agent.ts';
@@ -54,14 +54,14 @@ describe.each(['chat', 'responses'] as const)('by %s', (api) => {
   });
 
   test('tools that are called at once run at once, and their results keep the model’s order', async () => {
+    const work = bench.nextWork;
     const { answer, of } = await run(
       [
-        line('tool', 'shell', {
-          command: 'for i in $(seq 100); do [ -e mark ] && break; sleep 0.1; done; [ -e mark ] && echo first',
-        }),
-        line('also', 'shell', { command: 'touch mark; echo second' }),
+        line('tool', 'shell', { command: 'until [ -e told ]; do sleep 0.1; done; echo first' }),
+        line('also', 'shell', { command: 'echo second' }),
         '@say {{tool_results}}',
       ].join('\n'),
+      { onLine: ({ kind }) => kind === 'tool_result' && writeFileSync(join(work, 'told'), '') },
     );
     expect(answer).toMatch(/first\s+second/);
     expect(of('tool_result').map(({ output }) => output)).toEqual(['second\n', 'first\n']);
