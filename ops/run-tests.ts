@@ -12,7 +12,7 @@ const SUITE_MS = 20 * 60_000;
 const PACKAGES = join(ROOT, 'node_modules');
 const VITEST_SUITES = ['unit', 'contract', 'integration', 'attack', 'e2e', 'chaos'];
 /** Files at a time where that is not vitest.config.ts's: these often wait for the next minute of a cap. */
-const FILES_AT_ONCE: Readonly<Record<string, number>> = { attack: 3, e2e: 3 };
+const FILES_AT_ONCE: Readonly<Record<string, number>> = { integration: 3, attack: 3, e2e: 3 };
 
 const CHECKS: Readonly<Record<string, readonly string[]>> = {
   types: [join(PACKAGES, '.bin/tsc'), '-p', '.', '--noEmit'],
