@@ -5,8 +5,14 @@ import type { LimiterOptions } from '../../orchestrator/limiter/limiter-options.
 import type { PermitRequest } from '../../orchestrator/limiter/permit-request.ts';
 import type { TestRedis } from './redis.ts';
 
+/** A command is answered, however busy the machine is: that it is not is only what the tests of it are about. */
+const ANSWERED = { commandMs: 30_000 } as const;
+
 /** A life of entries in which a test can wait for their end; it is closed for longer than a busy machine takes to look. */
 export const SHORT = { sendWithinMs: 300, entryMs: 600, holdMs: 3_000 } as const;
+
+/** Nobody asks again by himself here: who is not called waits for a minute. */
+export const ONLY_CALLED = { renewMs: 60_000, leaseMs: 180_000 } as const;
 
 /** One Claw with a task whose first attempt is fenced, and the calls of that attempt. */
 export class ClawOfTest {
@@ -57,7 +63,7 @@ export class Limiters {
   }
 
   async open(options: LimiterOptions = {}): Promise<Limiter> {
-    const limiter = new Limiter(this.#redis.connect(), options);
+    const limiter = new Limiter(this.#redis.connect(), { ...ANSWERED, ...options });
     this.#open.push(limiter);
     while (!limiter.isReady) await new Promise((resolve) => setTimeout(resolve, 5));
     return limiter;

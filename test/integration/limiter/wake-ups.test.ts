@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import type { Standing } from '../../../orchestrator/limiter/permit-request.ts';
 import { eventually } from '../../support/eventually.ts';
-import { ClawOfTest, Limiters } from '../../support/limiter.ts';
+import { ClawOfTest, Limiters, ONLY_CALLED } from '../../support/limiter.ts';
 import { TestRedis } from '../../support/redis.ts';
 
 let redis: TestRedis;
@@ -12,9 +12,6 @@ beforeAll(async () => {
 });
 afterEach(() => limiters.closeAll());
 afterAll(() => redis.stop());
-
-/** Nobody asks again by himself here: who is not called waits for a minute. */
-const ONLY_CALLED = { renewMs: 60_000, leaseMs: 180_000 } as const;
 
 test('a call that waits for its key is called also where its Claw was stopped for a moment that it did not see', async () => {
   const limiter = await limiters.open(ONLY_CALLED);
@@ -38,4 +35,4 @@ test('a call that waits for its key is called also where its Claw was stopped fo
   await expect(limiter.permit(whileStopped)).rejects.toMatchObject({ code: 'limit_exceeded' });
   await limiter.settle(held, { tokens: 0 });
   expect(await permitted).toMatchObject({ granted: true });
-}, 10_000);
+}, 50_000);
