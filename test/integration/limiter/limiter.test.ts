@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { fenceOf } from '#task/fence.ts';
 import { eventually } from '../../support/eventually.ts';
-import { ClawOfTest, Limiters, SHORT } from '../../support/limiter.ts';
+import { ClawOfTest, Limiters, ONLY_CALLED, SHORT } from '../../support/limiter.ts';
 import { TestRedis } from '../../support/redis.ts';
 
 let server: TestRedis;
@@ -106,11 +106,11 @@ test('at its deadline a call is told which limit denied it and when there will b
   await it.limiter.permit(first);
   await expect(it.limiter.permit(it.call(50))).rejects.toMatchObject({
     code: 'limit_exceeded',
-    details: { level: 'claw', limit: 'tokens', retryAfterMs: expect.closeTo(91_000, -3) },
+    details: { level: 'claw', limit: 'tokens', retryAfterMs: expect.closeTo(91_000, -4) },
   });
   await it.limiter.sent(first, 0);
   await expect(it.limiter.permit(it.call(50))).rejects.toMatchObject({
-    details: { retryAfterMs: expect.closeTo(61_000, -3) },
+    details: { retryAfterMs: expect.closeTo(61_000, -4) },
   });
   expect((await it.window()).waiting).toBe(0);
 });
@@ -193,15 +193,18 @@ test('an attempt that nobody fenced, or whose task is forgotten, gets none', asy
 });
 
 test('calls wait in the order in which they came: small ones do not pass a large one at the head', async () => {
-  const it = await claw({ tokensPerMinute: 100 }, SHORT);
-  const other = await limiters.open(SHORT);
+  const it = await claw({ tokensPerMinute: 100 });
+  const other = await limiters.open();
   await other.fence('o1', it.task, fenceOf(1, 1));
   const before = it.call(60);
   await it.limiter.permit(before);
   const order: string[] = [];
   const ask = async (name: string, tokens: number, limiter = it.limiter): Promise<void> => {
-    const call = it.call(tokens, { deadlineMs: 10_000 });
-    const granted = limiter.permit(call).then(() => order.push(name));
+    const call = it.call(tokens, { deadlineMs: 60_000 });
+    const granted = limiter.permit(call).then(() => {
+      order.push(name);
+      return limiter.settle(call, { tokens: 0, requests: 0 });
+    });
     await eventually(async () => expect((await it.window()).waiting).toBe(waiting + 1));
     waiting += 1;
     all.push(granted);
@@ -213,12 +216,13 @@ test('calls wait in the order in which they came: small ones do not pass a large
   await ask('small 1', 10);
   await ask('small 2', 10, other);
   await ask('small 3', 10);
+  await it.limiter.settle(before, { tokens: 0, requests: 0 });
   await Promise.all(all);
   expect(order).toEqual(['large', 'small 1', 'small 2', 'small 3']);
 });
 
 test('a waiting call is woken by a settle, without asking meanwhile', async () => {
-  const it = await claw({ tokensPerMinute: 100 });
+  const it = await claw({ tokensPerMinute: 100 }, ONLY_CALLED);
   const first = it.call(90);
   await it.limiter.permit(first);
   const waiting = it.limiter.permit(it.call(50, { deadlineMs: 30_000 }));
@@ -229,28 +233,29 @@ test('a waiting call is woken by a settle, without asking meanwhile', async () =
   const settledAt = performance.now();
   await it.limiter.settle(first, { tokens: 5 });
   await waiting;
-  // Far less than the 5 s after which it would have asked by itself.
-  expect(performance.now() - settledAt).toBeLessThan(2_000);
+  // Far less than the 30 s after which it would have asked by itself.
+  expect(performance.now() - settledAt).toBeLessThan(10_000);
   // The settle, and one more try.
   expect(await scriptCalls()).toBe(before + 2);
 });
 
 test('a waiting call is woken when enough has run out, at that moment and not by trying', async () => {
-  const it = await claw({ tokensPerMinute: 100 }, SHORT);
+  const entryMs = 4_000;
+  const it = await claw({ tokensPerMinute: 100 }, { ...ONLY_CALLED, entryMs });
   const first = it.call(90);
   await it.limiter.permit(first);
-  await it.limiter.sent(first, 0);
   const sentAt = performance.now();
+  await it.limiter.sent(first, 0);
   const before = await scriptCalls();
   await it.limiter.permit(it.call(50, { deadlineMs: 30_000 }));
   const tookMs = performance.now() - sentAt;
-  expect(tookMs).toBeGreaterThan(SHORT.entryMs - 5);
-  expect(tookMs).toBeLessThan(SHORT.entryMs + 200);
+  expect(tookMs).toBeGreaterThan(entryMs - 5);
+  expect(tookMs).toBeLessThan((entryMs * 4) / 3);
   expect((await scriptCalls()) - before).toBeLessThanOrEqual(3);
 });
 
 test('a waiting call that is given up leaves the line to the next', async () => {
-  const it = await claw({ tokensPerMinute: 100 });
+  const it = await claw({ tokensPerMinute: 100 }, ONLY_CALLED);
   await it.limiter.permit(it.call(60));
   const giveUp = new AbortController();
   const large = it.limiter.permit(it.call(90, { deadlineMs: 30_000 }), giveUp.signal);
@@ -262,30 +267,31 @@ test('a waiting call that is given up leaves the line to the next', async () => 
   giveUp.abort(new Error('no longer wanted'));
   await refused;
   await small;
-  expect(performance.now() - gaveUpAt).toBeLessThan(1_000);
+  expect(performance.now() - gaveUpAt).toBeLessThan(10_000);
   expect(await it.window()).toMatchObject({ tokens: 70, waiting: 0 });
 });
 
 test('the place of an orchestrator that died is given up after its lease', async () => {
-  const lease = { leaseMs: 700, renewMs: 200 };
+  const lease = { leaseMs: 3_000, renewMs: 1_000 };
   const it = await claw({ tokensPerMinute: 100 }, lease);
   await it.limiter.permit(it.call(60));
   const dying = await limiters.open({ ...lease, renewMs: 60_000 });
+  const askedAt = performance.now();
   const lost = dying.permit(it.call(90, { deadlineMs: 30_000 })).catch(() => 'lost');
   await eventually(async () => expect((await it.window()).waiting).toBe(1));
   // It holds the head for its lease and never renews it.
-  const startedAt = performance.now();
   await it.limiter.permit(it.call(10, { deadlineMs: 30_000 }));
-  expect(performance.now() - startedAt).toBeGreaterThan(300);
+  expect(performance.now() - askedAt).toBeGreaterThan(lease.leaseMs - 5);
   await dying.close();
   expect(await lost).toBe('lost');
 });
 
 test('a call that was sent too late is charged again at its true time, and shows as an overrun', async () => {
-  const it = await claw({ tokensPerMinute: 1000 }, SHORT);
+  const sendWithinMs = 300;
+  const it = await claw({ tokensPerMinute: 1000 }, { sendWithinMs });
   const call = it.call(100);
   await it.limiter.permit(call);
-  await new Promise((resolve) => setTimeout(resolve, SHORT.sendWithinMs + 50));
+  await new Promise((resolve) => setTimeout(resolve, sendWithinMs + 50));
   expect(await it.limiter.sent(call, 0)).toEqual({ overrunTokens: 100 });
   expect(await it.limiter.sent(call, 0)).toEqual({ overrunTokens: 0 });
   expect(await it.window()).toMatchObject({ tokens: 200 });
