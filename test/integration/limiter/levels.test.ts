@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { CodedError } from '#errors/coded-error.ts';
 import { fenceOf } from '#task/fence.ts';
@@ -132,7 +133,7 @@ test('a key that the provider closed gives no permits until then; another key go
   other.set({ levels: other.withCaps('key', { id: 'k2' }) });
   await other.it.limiter.permit(other.call(1));
   // The word of a moment ago may have been about another call: a shorter one does not undo it.
-  await it.limiter.closeKey('o1', 'k1', 0);
+  await Promise.all([60_000, 0].map((ms) => it.limiter.closeKey('o1', 'k1', ms)));
   expect((await standing()).levels[1]?.closedForMs).toBeGreaterThan(30_000);
   set({ levels: withCaps('key', { id: 'k3' }) });
   await patient;
@@ -144,7 +145,7 @@ test('what the provider said to a call counts once, and until it is settled: tol
   const [told, settled, other] = [call(1), call(1), call(1)];
   for (const one of [told, settled, other]) await it.limiter.permit(one);
   await it.limiter.settle(settled, {});
-  await it.limiter.closeKey('o1', 'k1', 200, told);
+  await it.limiter.closeKey('o1', 'k1', 4_000, told);
   expect(await closedForMs()).toBeGreaterThan(0);
   await expect.poll(closedForMs).toBeNull();
   for (const late of [told, settled, call(1)]) await it.limiter.closeKey('o1', 'k1', 60_000, late);
@@ -152,6 +153,11 @@ test('what the provider said to a call counts once, and until it is settled: tol
   await it.limiter.closeKey('o1', 'k1', 60_000, other);
   expect(await closedForMs()).toBeGreaterThan(30_000);
 });
+
+/** In tenths, each of them as late as whatever else this process waits for. */
+async function aSecond(): Promise<void> {
+  for (let tenth = 0; tenth < 10; tenth += 1) await pause(100);
+}
 
 test('a changed cap takes effect for a call that waits, within a second', async () => {
   const { it, set, withCaps, call } = await claw();
@@ -161,9 +167,7 @@ test('a changed cap takes effect for a call that waits, within a second', async 
   const waiting = it.limiter.permit(call(40, { deadlineMs: 30_000, onWaiting }));
   await eventually(() => expect(onWaiting).toHaveBeenCalledWith('organisation tokens'));
   set({ levels: withCaps('organisation', { tokensPerMinute: 90 }) });
-  const setAt = performance.now();
-  await waiting;
-  expect(performance.now() - setAt).toBeLessThan(1_000);
+  expect(await Promise.race([waiting, aSecond()])).toMatchObject({ granted: true });
 });
 
 test('calls of a stopped Claw wait, and go on when it is deployed again', async () => {
