@@ -35,8 +35,8 @@ test('a replica that was promoted is closed for those who knew its master', asyn
   await before.limiter.permit(before.call(100));
   await master.kill();
   await replica.connect().replicaof('NO', 'ONE');
-  const after = await on(replica, { lastRunId: seen });
   const promotedAt = performance.now();
+  const after = await on(replica, { lastRunId: seen });
   await expect(after.limiter.permit(after.call(100))).rejects.toMatchObject(closed);
   await after.limiter.permit(after.call(100, { deadlineMs: 20_000 }));
   expect(performance.now() - promotedAt).toBeGreaterThan(SHORT.holdMs - 200);
@@ -112,7 +112,7 @@ test('an organisation that begins right after a wipe does not open the books for
 });
 
 test('scripts that are flushed are sent again', async () => {
-  const it = await on(master);
+  const it = await on(master, { entryMs: 30_000 });
   await it.limiter.permit(it.call(60));
   await master.connect().script('FLUSH');
   await it.limiter.permit(it.call(40));
@@ -120,7 +120,7 @@ test('scripts that are flushed are sent again', async () => {
 });
 
 test('a question that Redis got late is not decided, and one under the same name has one permit', async () => {
-  const it = await on(master, { commandMs: 150, sendWithinMs: 5000, entryMs: 5000 });
+  const it = await on(master, { commandMs: 2000, sendWithinMs: 30_000, entryMs: 30_000 });
   await it.limiter.permit(it.call(1));
   const call = it.call(60, { deadlineMs: 20_000 });
   master.pause();
