@@ -38,6 +38,8 @@ describe.each([
     expect(await heard(heir, of, 2)).toBe('limiter_unavailable');
     await server.start();
     await heir.permit(of.call(1, { controller: 2, deadlineMs: 20_000 }));
+    // Each is closed from when it has seen the loss itself, and tells Redis so.
+    await expect.poll(() => of.limiter.isOpen).toBe(true);
     expect(await heard(of.limiter, of, 1)).toBe('epoch_superseded');
     await server.connect().del(`clawcage:default:{o1}:fence:${of.task}`);
     expect(await heard(heir, of, 2)).toBe('granted');
@@ -53,7 +55,7 @@ describe.each([
 
   test('stays with whoever took it over after that', async () => {
     await server.start();
-    await expect.poll(() => of.limiter.isReady).toBe(true);
+    await expect.poll(() => of.limiter.isReady && heir.isReady).toBe(true);
     await of.limiter.takeOver(of.organisation, of.task, fenceOf(1, 3));
     await expect(heir.takeOver(of.organisation, of.task, fenceOf(1, 2))).rejects.toMatchObject({
       code: 'epoch_superseded',
