@@ -93,7 +93,7 @@ test(
     process.kill(Number(line), 'SIGKILL');
     await eventually(() => expect(onLost).toHaveBeenCalledOnce());
     expect(await next.connect().ping()).toBe('PONG');
-    expect(next.pid).not.toBe(Number(line));
+    await eventually(() => expect(next.pid).not.toBe(Number(line)));
   },
 );
 
