@@ -23,7 +23,7 @@ beforeAll(async () => {
     `use of tokens ${useOf(limited, KEYS.tokens, 'tokens').toFixed(3)}, of requests ${useOf(limited, KEYS.requests, 'requests').toFixed(3)}`,
   );
   console.log(verdictsOf(limited).map(lineOf).join('\n'));
-}, 110_000);
+}, 180_000);
 afterAll(async () => {
   await limited?.end();
   await redis.stop();

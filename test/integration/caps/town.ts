@@ -1,8 +1,8 @@
 import { ask, type Demand, type Habit, type Wish } from '../../../bench/caps/demand.ts';
 import type { BookedCall, CapsInForce, LimitName } from '../../../bench/caps/judge.ts';
 
-/** A minute, eight times as fast: what a busy machine takes to wake who waits is little of it. */
-export const WINDOW_MS = 7_500;
+/** A minute, four times as fast: what a busy machine takes to wake who waits is little of it. */
+export const WINDOW_MS = 15_000;
 /** A call counts for 61 s of 60. */
 export const ENTRY_MS = Math.ceil((WINDOW_MS * 61) / 60);
 export const SEND_WITHIN_MS = WINDOW_MS / 2;
