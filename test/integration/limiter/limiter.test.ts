@@ -203,7 +203,7 @@ test('calls wait in the order in which they came: small ones do not pass a large
     const call = it.call(tokens, { deadlineMs: 60_000 });
     const granted = limiter.permit(call).then(() => {
       order.push(name);
-      return limiter.settle(call, { tokens: 0, requests: 0 });
+      return limiter.settle(call, { tokens: name === 'large' ? 60 : 0 });
     });
     await eventually(async () => expect((await it.window()).waiting).toBe(waiting + 1));
     waiting += 1;
@@ -212,11 +212,11 @@ test('calls wait in the order in which they came: small ones do not pass a large
   let waiting = 0;
   const all: Promise<unknown>[] = [];
   await ask('large', 90);
-  // Each would fit beside the 60 that count now.
-  await ask('small 1', 10);
-  await ask('small 2', 10, other);
-  await ask('small 3', 10);
-  await it.limiter.settle(before, { tokens: 0, requests: 0 });
+  // Each would fit beside the 60 that count now, and does beside the 60 of the large one: alone, until it has been seen.
+  await ask('small 1', 40);
+  await ask('small 2', 40, other);
+  await ask('small 3', 40);
+  await it.limiter.settle(before, { tokens: 0 });
   await Promise.all(all);
   expect(order).toEqual(['large', 'small 1', 'small 2', 'small 3']);
 });
