@@ -196,6 +196,8 @@ async function refresh() {
       cache: 'no-store',
       signal,
     });
+    // An answer to a token that was replaced meanwhile says nothing of this one.
+    if (takeToken() !== token) return;
     if (response.status === 401) return askForToken('The service does not know that token.');
     const body = await response.json();
     if (!response.ok)

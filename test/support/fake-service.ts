@@ -31,8 +31,8 @@ if (process.env.FAKE_CAGE)
 say({ event: 'step', name: 'store', ms: 12 });
 await api.start(Number(process.env.CLAWCAGE_PORT ?? 0));
 say({ event: 'step', name: 'http', ms: 3 });
-say({ event: 'ready', url: api.url, home, pid: process.pid });
 process.on('SIGTERM', () => {
   writeFileSync(join(home, 'ended.json'), JSON.stringify({ cages: api.cages.length }));
   process.exit(0);
 });
+say({ event: 'ready', url: api.url, home, pid: process.pid });

@@ -38,7 +38,7 @@ beforeAll(async () => {
   proxy = await new EngineProxy().up();
   runtime = install.runtime({
     docker: { socketPath: proxy.socketPath },
-    timeouts: { askMs: 2_000, actMs: 1_500, leftoverMs: 500 },
+    timeouts: { askMs: 5_000, actMs: 5_000, leftoverMs: 500 },
   });
   direct = install.runtime();
   await direct.prepare();
@@ -146,13 +146,13 @@ describe('an engine in trouble', () => {
     })();
     const [before, between, after] = [newId(), newId(), newId()];
     await direct.create(spec(before), bootstrapFor(before, { exit: 1 }));
-    await expect.poll(() => seen.map((ended) => ended.cageId), { timeout: 10_000 }).toEqual([before]);
+    await expect.poll(() => seen.map((ended) => ended.cageId)).toEqual([before]);
     await proxy.down();
     await direct.create(spec(between), bootstrapFor(between, { exit: 2 }));
     await expect.poll(() => direct.inspect(between)).toMatchObject({ state: 'exited' });
     await proxy.up();
     await direct.create(spec(after), bootstrapFor(after, { exit: 3 }));
-    await expect.poll(() => seen.length, { timeout: 10_000 }).toBe(3);
+    await expect.poll(() => seen.length).toBe(3);
     expect(seen.map(({ cageId, exitCode }) => [cageId, exitCode])).toEqual([
       [before, 1],
       [between, 2],
@@ -230,9 +230,7 @@ describe('cages that end', () => {
     );
     for (const pid of pids) process.kill(pid, 'SIGKILL');
     await expect
-      .poll(async () => (await direct.list()).filter(({ cageId }) => cages.includes(cageId)), {
-        timeout: 10_000,
-      })
+      .poll(async () => (await direct.list()).filter(({ cageId }) => cages.includes(cageId)))
       .toEqual([]);
     stop.abort();
     await watching;
@@ -323,13 +321,13 @@ describe('the gate', () => {
     process.kill(before.Pid, 'SIGKILL');
     const pid = async (): Promise<number> =>
       (await install.docker.getContainer(gateName(install.id)).inspect()).State.Pid;
-    await expect.poll(pid, { timeout: 10_000 }).not.toBe(before.Pid);
+    await expect.poll(pid).not.toBe(before.Pid);
     const healthy = (): Promise<boolean> =>
       fetch(`http://127.0.0.1:${controller.port}/healthz`).then(
         (answer) => answer.ok,
         () => false,
       );
-    await expect.poll(healthy, { timeout: 10_000 }).toBe(true);
+    await expect.poll(healthy).toBe(true);
     expect(await direct.gateAlive()).toBe(true);
   });
 
@@ -341,7 +339,7 @@ describe('the gate', () => {
 
   test('is waited for where the engine leaves a question after it open', async () => {
     await using other = await testInstall();
-    const slow = other.runtime({ docker: { socketPath: proxy.socketPath }, timeouts: { askMs: 1_000 } });
+    const slow = other.runtime({ docker: { socketPath: proxy.socketPath }, timeouts: { askMs: 3_000 } });
     proxy.breakNext(/^GET .*\/containers\/[0-9a-f]{64}\/json/, 'swallow');
     await slow.prepare();
     expect(await slow.gateAlive()).toBe(true);

@@ -16,8 +16,8 @@ import { type RuntimeHarness, runtimeContract } from './runtime.contract.ts';
 runtimeContract('docker', async (): Promise<RuntimeHarness> => {
   const install = await testInstall();
   const { docker, image } = install;
-  // Siblings make gates of the same options; a short wait for leftovers keeps the suite short.
-  const open = (): Runtime => install.runtime({ timeouts: { leftoverMs: 1_000 } });
+  // Siblings make gates of the same options.
+  const open = (): Runtime => install.runtime();
   const runtime = open();
   await runtime.prepare();
   const planted: string[] = [];

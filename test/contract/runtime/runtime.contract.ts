@@ -93,9 +93,7 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeHarness
     test('creating a cage that has ended returns it ended', async () => {
       const cageId = newId();
       await create(cageId, { exit: 7 });
-      await expect
-        .poll(() => runtime.inspect(cageId), { timeout: 10_000 })
-        .toMatchObject({ state: 'exited', exitCode: 7 });
+      await expect.poll(() => runtime.inspect(cageId)).toMatchObject({ state: 'exited', exitCode: 7 });
       expect(await create(cageId)).toMatchObject({ cage: { state: 'exited', exitCode: 7 }, created: false });
     });
 
@@ -124,7 +122,7 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeHarness
       const [running, ended] = [newId(), newId()];
       await create(running);
       await create(ended, { exit: 0 });
-      await expect.poll(() => runtime.inspect(ended), { timeout: 10_000 }).toMatchObject({ state: 'exited' });
+      await expect.poll(() => runtime.inspect(ended)).toMatchObject({ state: 'exited' });
       const listed = await runtime.list();
       expect(listed).toContainEqual(expect.objectContaining({ cageId: running, state: 'running' }));
       expect(listed).toContainEqual(expect.objectContaining({ cageId: ended, state: 'exited', exitCode: 0 }));
@@ -214,10 +212,10 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeHarness
       await create(destroyed);
       await runtime.destroy(destroyed);
       await expect
-        .poll(() => ends.seen.get(exits), { timeout: 20_000 })
+        .poll(() => ends.seen.get(exits))
         .toEqual({ cageId: exits, exitCode: 5, outOfMemory: false });
       await expect
-        .poll(() => ends.seen.get(hogs), { timeout: 20_000 })
+        .poll(() => ends.seen.get(hogs))
         .toEqual({ cageId: hogs, exitCode: 137, outOfMemory: true });
       await expect
         .poll(() => ends.seen.get(destroyed))

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../../orchestrator/store/store.ts';
+import { eventually } from '../../support/eventually.ts';
 import { TestPostgres } from '../../support/postgres.ts';
 import { newTenant } from '../../support/store-rows.ts';
 import { storeContract } from './store.contract.ts';
@@ -55,7 +56,7 @@ describe('the store on PostgreSQL', () => {
     await expect(store.organisations.first()).rejects.toMatchObject({ code: 'store_unavailable' });
     await expect(openStore({ ...quiet, databaseUrl })).rejects.toMatchObject({ code: 'store_unavailable' });
     await postgres.resume();
-    expect((await store.organisations.first()).id).toBe(id);
+    await eventually(async () => expect((await store.organisations.first()).id).toBe(id));
   });
 
   it('is unavailable where nobody listens or the name leads nowhere', async () => {

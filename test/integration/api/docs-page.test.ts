@@ -49,9 +49,9 @@ it('finds an operation by its words, and leads to it and to its schemas', async 
     expect.stringContaining('Replace the secret that signs webhooks'),
   ]);
   await links.first().click();
-  expect(new URL(page.url()).hash).toBe('#getWebhookSecret');
+  await expect.poll(() => new URL(page.url()).hash).toBe('#getWebhookSecret');
   await page.goto(`${url}/api/docs#schema-TaskCreate`);
-  expect(await page.locator('#schema-TaskCreate').isVisible()).toBe(true);
+  await page.locator('#schema-TaskCreate').waitFor({ state: 'visible' });
   expect(await page.locator('#schema-TaskCreate').innerText()).toContain('What is to be done.');
 });
 

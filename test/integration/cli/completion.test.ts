@@ -24,12 +24,20 @@ beforeAll(async () => {
   mkdirSync(bin);
   symlinkSync(join(root, 'bin/clawcage'), join(bin, 'clawcage'));
   writeFileSync(join(home.path, 'claws.yaml'), '');
-  env = { ...process.env, CLAWCAGE_HOME: home.path, PATH: `${bin}${delimiter}${process.env.PATH}` };
+  env = {
+    ...process.env,
+    CLAWCAGE_HOME: home.path,
+    PATH: `${bin}${delimiter}${process.env.PATH}`,
+    NODE_OPTIONS: PATIENT,
+  };
 });
 afterAll(async () => {
   await api.stop();
   home[Symbol.dispose]();
 });
+
+/** Somebody at the Tab key who waits for as long as a busy machine takes: no question of that process is given up. */
+const PATIENT = `--import=data:text/javascript,${encodeURIComponent('AbortSignal.timeout = () => new AbortController().signal')}`;
 
 /** What bash would offer at the press of the Tab key after the line. */
 async function bash(line: string): Promise<string[]> {

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { homeOf, scratchHome } from '../../support/cli.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeApi } from '../../support/fake-api.ts';
@@ -67,7 +67,7 @@ describe('the process of the command', () => {
   it('cancels its task at SIGINT and ends with 130', async () => {
     api.script = (task) => task.state('running');
     const { child, out, ended } = start(['run', 'writer', 'x']);
-    await vi.waitFor(() => expect(out.stderr).toContain('running'), { timeout: 10_000 });
+    await eventually(() => expect(out.stderr).toContain('running'));
     child.kill('SIGINT');
     expect(await ended).toBe(130);
     expect(api.tasks.get('task_1')?.reply.task.state).toBe('cancelled');
@@ -85,9 +85,7 @@ describe('the process of the command', () => {
 describe('on a terminal', () => {
   it('asks for the secret without showing it', async () => {
     const { child, out, ended } = startInTerminal(['keys', 'add', 'work', '--provider', 'openai']);
-    await vi.waitFor(() => expect(out.stdout).toContain('Secret of key work (hidden): '), {
-      timeout: 10_000,
-    });
+    await eventually(() => expect(out.stdout).toContain('Secret of key work (hidden): '));
     child.stdin.write(`${KEY}\r`);
     expect(await ended).toBe(0);
     expect(api.secrets.get('work')).toBe(KEY);
@@ -104,7 +102,7 @@ describe('on a terminal', () => {
       };
     };
     const { out, ended } = startInTerminal(['run', 'writer', 'x']);
-    await vi.waitFor(() => expect(out.stdout).toMatch(/[⠋⠙⠹].* running/), { timeout: 10_000 });
+    await eventually(() => expect(out.stdout).toMatch(/[⠋⠙⠹].* running/));
     finish!();
     expect(await ended).toBe(0);
     // What is left of each line after the last time that it was erased.

@@ -78,6 +78,30 @@ it('asks for the token, says when it is wrong, and keeps it for this tab only', 
   });
 });
 
+it('is not signed out by a refusal of a token that was replaced meanwhile', async () => {
+  const late = Promise.withResolvers<void>();
+  await page.route('**/api/v1/status', async (route) => {
+    if (route.request().headers().authorization === 'Bearer clw_wrong') await late.promise;
+    await route.continue();
+  });
+  await page.goto(api.url);
+  const field = page.getByLabel('Administrator token');
+  await field.fill('clw_wrong');
+  await page.keyboard.press('Enter');
+  await expect.poll(() => page.evaluate(() => sessionStorage.getItem('clawcage.token'))).toBe('clw_wrong');
+  await field.fill(api.token);
+  await page.keyboard.press('Enter');
+  await page.getByText('Ready').waitFor();
+  const refused = page.waitForEvent(
+    'requestfinished',
+    async (request) => (await request.response())?.status() === 401,
+  );
+  late.resolve();
+  await refused;
+  await page.reload();
+  await page.getByText('Ready').waitFor();
+});
+
 it('says when the service is gone, keeps what it knew, and goes on when it is back', async () => {
   api.addClaw('writer');
   await open();

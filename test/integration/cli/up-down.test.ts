@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { commandOf, runs } from '../../../cli/service/process.ts';
 import { cli, PROGRAMS, scratchHome, startCli } from '../../support/cli.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -69,9 +69,7 @@ describe('up --detach', () => {
 describe('up in the foreground', () => {
   it('stays until Ctrl-C, which ends the service in order', async () => {
     const { terminal, ended } = startCli(['up', '--no-demo'], { env: env() });
-    await vi.waitFor(() => expect(terminal.written.stdout).toContain('Ctrl-C ends the service'), {
-      timeout: 10_000,
-    });
+    await eventually(() => expect(terminal.written.stdout).toContain('Ctrl-C ends the service'));
     const { pid } = pidFile();
     terminal.pressCtrlC();
     expect((await ended).code).toBe(0);
@@ -82,7 +80,7 @@ describe('up in the foreground', () => {
 
   it('ends with the service, with a word and 1 where that was killed', async () => {
     const { terminal, ended } = startCli(['up', '--no-demo', '--json'], { env: env() });
-    await vi.waitFor(() => expect(terminal.written.stdout).toContain('"url"'), { timeout: 10_000 });
+    await eventually(() => expect(terminal.written.stdout).toContain('"url"'));
     process.kill(pidFile().pid, 'SIGKILL');
     const { code, stderr } = await ended;
     expect(code).toBe(1);

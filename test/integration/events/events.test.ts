@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Vault } from '#vault/vault.ts';
 import { vaultEventKeys } from '../../../orchestrator/events/event-keys.ts';
 import { EventHub, type HubOptions } from '../../../orchestrator/events/event-hub.ts';
@@ -27,11 +27,14 @@ const FIRST = fenceOf(1, 1);
 const SECOND = fenceOf(1, 2);
 const THIRD = fenceOf(1, 3);
 
+/** Of one command, longer than a busy machine takes for it: only a Redis that is away is found to be so. */
+const COMMAND_MS = 10_000;
+
 /** An orchestrator as far as events go. */
 function orchestrator(options: HubOptions & { redis?: Partial<RedisLogOptions> } = {}) {
   const log = new RedisStreamLog(redis.connect({ lazyConnect: true }), {
     install: 'test',
-    commandMs: 300,
+    commandMs: COMMAND_MS,
     ...options.redis,
   });
   const hub = new EventHub({ log, keys: vaultEventKeys(vault), ...options });
@@ -248,11 +251,13 @@ describe('the events of a task', () => {
     const [a, b] = [orchestrator({ rows }), orchestrator({ rows })];
     await ready(a, b);
     const of = await newTask();
+    // No round looks at a row.
+    b.hub.sweep = () => undefined;
     const there = Watched.of(b.hub, of);
     await there.caughtUp();
     await vault.shred(of.task);
     await a.hub.publish(of, ended, { fence: afterAttempt(0) });
-    await vi.waitFor(() => expect(there.kinds()).toEqual(['ended']), { timeout: 1900 });
+    await eventually(() => expect(there.kinds()).toEqual(['ended']));
     expect(await redis.connect().keys(`*${of.task}*`)).toEqual([]);
   });
 
@@ -276,7 +281,10 @@ describe('while Redis is away', () => {
   it('they are shown where they are said, without waiting, and to the others when it is back', async () => {
     const own = await TestRedis.start();
     const connect = () => {
-      const log = new RedisStreamLog(own.connect({ lazyConnect: true }), { install: 'test', commandMs: 300 });
+      const log = new RedisStreamLog(own.connect({ lazyConnect: true }), {
+        install: 'test',
+        commandMs: COMMAND_MS,
+      });
       const hub = new EventHub({ log, keys: vaultEventKeys(vault) });
       hubs.push(hub);
       return { hub, log };
@@ -291,7 +299,7 @@ describe('while Redis is away', () => {
     await eventually(() => expect(a.log.isReady).toBe(false));
     const began = performance.now();
     for (const n of [3, 4, 5]) await a.hub.publish(of, text(`${n}`), fromCage(n));
-    expect(performance.now() - began).toBeLessThan(250);
+    expect(performance.now() - began).toBeLessThan(COMMAND_MS / 2);
     expect(here.texts()).toEqual(['1', '2', '3', '4', '5']);
     await own.start();
     await eventually(() => expect(there.texts()).toEqual(['1', '2', '3', '4', '5']));
@@ -304,7 +312,8 @@ describe('while Redis is away', () => {
 
   it('a Redis that says nothing holds up nobody longer than one command may take', async () => {
     const own = await TestRedis.start();
-    const log = new RedisStreamLog(own.connect({ lazyConnect: true }), { install: 'test', commandMs: 300 });
+    const commandMs = 3000;
+    const log = new RedisStreamLog(own.connect({ lazyConnect: true }), { install: 'test', commandMs });
     const hub = new EventHub({ log, keys: vaultEventKeys(vault) });
     hubs.push(hub);
     await ready({ log });
@@ -315,7 +324,7 @@ describe('while Redis is away', () => {
     await hub.publish(of, text('2'), fromCage(2));
     const began = performance.now();
     for (const n of [3, 4]) await hub.publish(of, text(`${n}`), fromCage(n));
-    expect(performance.now() - began).toBeLessThan(100);
+    expect(performance.now() - began).toBeLessThan(commandMs);
     expect(here.texts()).toEqual(['1', '2', '3', '4']);
     own.resume();
     await eventually(async () => {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CodedError } from '#errors/coded-error.ts';
 import type { PeerNews, PeerQuestion } from '../../../orchestrator/peers/messages.ts';
 import { RedisPeers } from '../../../orchestrator/peers/redis-peers.ts';
@@ -20,7 +20,6 @@ function peer(name: string, install = 'i') {
   const peers = new RedisPeers(redis.connect({ lazyConnect: true }), {
     install,
     self: () => self.name,
-    answerMs: 400,
   });
   all.push(peers);
   const asked: PeerQuestion[] = [];
@@ -34,11 +33,17 @@ function peer(name: string, install = 'i') {
 }
 
 const reached = (from: { peers: RedisPeers }, name: string) =>
-  vi.waitFor(async () => expect(await from.peers.ask(name, question)).toBe(name), { timeout: 5000 });
+  eventually(async () => expect(await from.peers.ask(name, question)).toBe(name));
+/** Until so many of the installation hear what is asked: none of them is asked in vain. */
+const listening = (count: number) =>
+  eventually(async () =>
+    expect(await redis.connect().pubsub('NUMSUB', 'clawcage:i:peers:questions')).toContain(count),
+  );
 
 describe('orchestrators', () => {
   it('tell all others, and ask one of them, by the name that it has now', async () => {
     const [a, b, c] = [peer('a'), peer('b'), peer('c')];
+    await listening(3);
     await reached(a, 'b');
     await reached(a, 'c');
     expect(c.asked).toHaveLength(1);

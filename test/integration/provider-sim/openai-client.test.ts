@@ -196,7 +196,7 @@ describe('a stream', () => {
     const took = performance.now() - start;
     expect(events.at(-1)?.usage?.completion_tokens).toBe(20);
     expect(took).toBeGreaterThanOrEqual(380);
-    expect(took).toBeLessThan(3000);
+    expect(took).toBeLessThan(15_000);
   });
 
   it('breaks off where it is cut, and is booked with what it had produced', async () => {

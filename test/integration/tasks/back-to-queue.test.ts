@@ -37,12 +37,12 @@ afterAll(async () => {
   await Promise.all([opened.close(), redis.stop()]);
 });
 
-/** An attempt of a new task of the Claw, and a call of it. */
+/** An attempt of a new task of the Claw, and a call of it, which is decided when Redis has time for it. */
 async function attempt() {
   const { organisation, claw } = tenant;
   const task = (await tenant.begin((await tenant.addTask()).task.id))!;
   await limiter.fence(organisation, task.id, fenceOf(task.epoch, 1));
-  const call = (callId: string, deadlineMs = 0): PermitRequest => ({
+  const call = (callId: string, deadlineMs = 20_000): PermitRequest => ({
     organisation,
     claw: claw.id,
     task: task.id,
@@ -113,7 +113,7 @@ async function listened(deadlineMs: number) {
     epoch: task.epoch,
     callId: 'c',
     tokens: 1,
-    waitMs: 0,
+    waitMs: 20_000,
   };
   const permit = () => hear(ask, 1);
   return { runs, cageId: `cage of ${task.id}`, task, call, permit, replies };

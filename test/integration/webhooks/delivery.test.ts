@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { Webhook } from 'standardwebhooks';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { webhookBody, type TaskReply } from '#protocol/api.ts';
 import { Vault } from '#vault/vault.ts';
 import { openStore, type Store } from '../../../orchestrator/store/store.ts';
@@ -58,7 +58,7 @@ afterEach(async () => {
 
 function startWorker({
   backoffMs = [20, 20, 20, 20],
-  limitMs = 5_000,
+  limitMs = 30_000,
   ca = [receiver.caPem],
 } = {}): DeliveryWorker {
   const poster = new Poster({
@@ -106,7 +106,7 @@ const deliveryOf = async (task: string) =>
   (await store.deliveries.ofTask(tenant.organisation, task, { limit: 2 })).items[0];
 
 const inState = (task: string, state: 'delivered' | 'failed') =>
-  vi.waitFor(async () => expect(await deliveryOf(task)).toMatchObject({ state }), 10_000);
+  eventually(async () => expect(await deliveryOf(task)).toMatchObject({ state }));
 
 describe('a webhook', () => {
   it('is signed as Standard Webhooks are, tells ids and counts, and arrives once where all is well', async () => {
