@@ -37,6 +37,7 @@ import {
   type ScriptedTask,
   type TaskBody,
 } from './fake-task.ts';
+import { freePort } from './free-port.ts';
 
 export const TOKEN = 'clw_test-token-for-the-command-line';
 
@@ -95,6 +96,7 @@ export class FakeApi {
   }
 
   async start(port = this.#port): Promise<this> {
+    this.#port = port === 0 ? await freePort() : port;
     const app = fastify({ forceCloseConnections: true, bodyLimit: 24 * 1024 * 1024 });
     await app.register(helmet, {
       hsts: false,
@@ -102,9 +104,8 @@ export class FakeApi {
     });
     await app.register(websocket);
     this.#routes(app);
-    await app.listen({ host: '127.0.0.1', port });
+    await app.listen({ host: '127.0.0.1', port: this.#port });
     this.#app = app;
-    this.#port = (app.server.address() as { port: number }).port;
     return this;
   }
 
