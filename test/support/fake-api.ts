@@ -77,6 +77,8 @@ export class FakeApi {
   keptFrom = 1;
   /** Without it the WebSocket is refused. */
   live = true;
+  /** Every request is answered as by a server that is being closed. */
+  closing = false;
   onCancel: (task: ScriptedTask) => void = (task) => task.end('cancelled', { error: 'task_cancelled' });
   /** The next task is created, and the connection then breaks before the answer. */
   loseNextAnswer = false;
@@ -251,6 +253,7 @@ export class FakeApi {
           : new CodedError('request_invalid', { reason: (error as Error).name });
       return reply.status(coded.status).send({ error: { ...coded.toBody(), requestId: 'req_test' } });
     });
+    app.addHook('onRequest', (_, reply, done) => (this.closing ? void reply.status(503).send({}) : done()));
     app.addHook('onRequest', async (request) => {
       const path = request.url.split('?')[0]!;
       this.seen.push({

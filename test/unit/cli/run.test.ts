@@ -197,6 +197,17 @@ describe('a connection that breaks', () => {
     expect(stderr).toContain('the service is back');
   });
 
+  it('is waited for, too, while the service ends and its server refuses what still comes', async () => {
+    const { task, terminal, ended } = await held(['run', 'writer', 'x']);
+    api.closing = true;
+    api.cutConnections();
+    await eventually(() => expect(terminal.written.stderr).toContain('the service does not answer'));
+    api.closing = false;
+    await eventually(() => expect(api.watchersOf(task.id)).toBe(1));
+    task.end('succeeded', { answer: 'all of it' });
+    expect(await ended).toMatchObject({ code: 0, stdout: 'all of it\n' });
+  });
+
   it('says so where events are gone, and prints the whole answer at the end', async () => {
     const { task, terminal, ended } = await held(['run', 'writer', 'x']);
     task.emit({ kind: 'text', text: 'one ' });
