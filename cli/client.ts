@@ -21,7 +21,7 @@ const ANSWER_MS = 180_000;
 
 /**
  * The HTTP API of one service. Every method fails with a `Failure`: the service's own error with its request id, `server_unreachable`
- * where nothing answers, `reply_invalid` where something else does.
+ * where nothing answers or what does is being closed, `reply_invalid` where something else does.
  */
 export class Client {
   readonly url: string;
@@ -144,9 +144,10 @@ export class Client {
 
   #refused(status: number, body: unknown): Failure {
     const parsed = errorReply.safeParse(body);
-    return parsed.success
-      ? refusal(status, parsed.data)
-      : failure('reply_invalid', { url: this.url, status });
+    if (parsed.success) return refusal(status, parsed.data);
+    // A server that is being closed answers so for a service that is no longer asked.
+    if (status === 503) return failure('server_unreachable', { url: this.url, reason: 'HTTP 503' });
+    return failure('reply_invalid', { url: this.url, status });
   }
 
   #unreachable(error: unknown): Failure {

@@ -37,6 +37,7 @@ import {
   type ScriptedTask,
   type TaskBody,
 } from './fake-task.ts';
+import { freePort } from './free-port.ts';
 
 export const TOKEN = 'clw_test-token-for-the-command-line';
 
@@ -76,6 +77,8 @@ export class FakeApi {
   keptFrom = 1;
   /** Without it the WebSocket is refused. */
   live = true;
+  /** Every request is answered as by a server that is being closed. */
+  closing = false;
   onCancel: (task: ScriptedTask) => void = (task) => task.end('cancelled', { error: 'task_cancelled' });
   /** The next task is created, and the connection then breaks before the answer. */
   loseNextAnswer = false;
@@ -95,6 +98,7 @@ export class FakeApi {
   }
 
   async start(port = this.#port): Promise<this> {
+    this.#port = port === 0 ? await freePort() : port;
     const app = fastify({ forceCloseConnections: true, bodyLimit: 24 * 1024 * 1024 });
     await app.register(helmet, {
       hsts: false,
@@ -102,9 +106,8 @@ export class FakeApi {
     });
     await app.register(websocket);
     this.#routes(app);
-    await app.listen({ host: '127.0.0.1', port });
+    await app.listen({ host: '127.0.0.1', port: this.#port });
     this.#app = app;
-    this.#port = (app.server.address() as { port: number }).port;
     return this;
   }
 
@@ -250,6 +253,7 @@ export class FakeApi {
           : new CodedError('request_invalid', { reason: (error as Error).name });
       return reply.status(coded.status).send({ error: { ...coded.toBody(), requestId: 'req_test' } });
     });
+    app.addHook('onRequest', (_, reply, done) => (this.closing ? void reply.status(503).send({}) : done()));
     app.addHook('onRequest', async (request) => {
       const path = request.url.split('?')[0]!;
       this.seen.push({

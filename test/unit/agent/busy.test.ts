@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Busy } from '../../../cage-image/agent/busy.ts';
 import type { OfferedTool } from '../../../cage-image/agent/tools/tool.ts';
 import { Toolbox } from '../../../cage-image/agent/tools/toolbox.ts';
@@ -20,6 +20,8 @@ const tool = (over: Partial<OfferedTool>): OfferedTool => ({
 const call = { id: 'c', name: 'slow', arguments: '{"secret":1}' };
 
 describe('what the agent says of itself', () => {
+  afterEach(() => vi.useRealTimers());
+
   test('is each tool that runs with its limit, and nothing of its input; the warden understands it', async () => {
     const busy = new Busy();
     void new Toolbox([tool({})], busy).run([call, call], () => undefined);
@@ -46,14 +48,17 @@ describe('what the agent says of itself', () => {
   });
 
   test('counts from the last sign of progress', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
     const busy = new Busy();
     const signs = Promise.withResolvers<() => void>();
     void busy.during('model call', 1_000, (sign) => (signs.resolve(sign), never));
     const sign = await signs.promise;
-    await pause(30);
-    expect(busy.list()[0]!.sinceMs).toBeGreaterThan(20);
+    vi.advanceTimersByTime(30);
+    expect(busy.list()[0]!.sinceMs).toBe(30);
     sign();
-    expect(busy.list()[0]!.sinceMs).toBeLessThan(20);
+    expect(busy.list()[0]!.sinceMs).toBe(0);
+    vi.advanceTimersByTime(20);
+    expect(busy.list()[0]!.sinceMs).toBe(20);
   });
 });
 

@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { cli, homeOf, scratchHome, startCli } from '../../support/cli.ts';
+import { eventually } from '../../support/eventually.ts';
 import { FakeApi } from '../../support/fake-api.ts';
 import type { ScriptedTask } from '../../support/fake-task.ts';
 
@@ -29,7 +30,7 @@ async function held(argv: string[], options: { tty?: boolean } = {}) {
   api.script = (it) => given!(it);
   const started = startCli(argv, { env: env(), ...options });
   const scripted = await task;
-  await vi.waitFor(() => expect(api.watchersOf(scripted.id)).toBe(1));
+  await eventually(() => expect(api.watchersOf(scripted.id)).toBe(1));
   return { ...started, task: scripted };
 }
 
@@ -48,7 +49,7 @@ describe('run', () => {
     const { task, terminal, ended } = await held(['run', 'writer', 'x']);
     task.state('running');
     task.emit({ kind: 'text', text: 'Hel' });
-    await vi.waitFor(() => expect(terminal.written.stdout).toBe('Hel'));
+    await eventually(() => expect(terminal.written.stdout).toBe('Hel'));
     task.emit({ kind: 'text', text: 'lo' });
     task.end('succeeded', { answer: 'Hello' });
     const { code, stdout, stderr } = await ended;
@@ -161,7 +162,7 @@ describe('Ctrl-C', () => {
   it('stops watching and lets the task go on, in tasks watch', async () => {
     const task = api.addTask({ claw: 'writer', text: 'x', files: [] });
     const { terminal, ended } = startCli(['tasks', 'watch', task.id], { env: env() });
-    await vi.waitFor(() => expect(api.watchersOf(task.id)).toBe(1));
+    await eventually(() => expect(api.watchersOf(task.id)).toBe(1));
     terminal.pressCtrlC();
     expect((await ended).code).toBe(130);
     expect(api.tasks.get(task.id)?.reply.task.state).toBe('queued');
@@ -172,10 +173,10 @@ describe('a connection that breaks', () => {
   it('is made again and resumes behind the last event: no text is lost or said twice', async () => {
     const { task, terminal, ended } = await held(['run', 'writer', 'x']);
     task.emit({ kind: 'text', text: 'one ' });
-    await vi.waitFor(() => expect(terminal.written.stdout).toBe('one '));
+    await eventually(() => expect(terminal.written.stdout).toBe('one '));
     api.cutConnections();
     task.emit({ kind: 'text', text: 'two ' });
-    await vi.waitFor(() => expect(api.watchersOf(task.id)).toBe(1));
+    await eventually(() => expect(api.watchersOf(task.id)).toBe(1));
     task.emit({ kind: 'text', text: 'three' });
     task.end('succeeded', { answer: 'one two three' });
     expect(await ended).toMatchObject({ code: 0, stdout: 'one two three\n' });
@@ -184,11 +185,11 @@ describe('a connection that breaks', () => {
   it('is waited for while the service is away, and the task ends as ever', async () => {
     const { task, terminal, ended } = await held(['run', 'writer', 'x']);
     task.emit({ kind: 'text', text: 'before ' });
-    await vi.waitFor(() => expect(terminal.written.stdout).toBe('before '));
+    await eventually(() => expect(terminal.written.stdout).toBe('before '));
     await api.stop();
-    await vi.waitFor(() => expect(terminal.written.stderr).toContain('the service does not answer'));
+    await eventually(() => expect(terminal.written.stderr).toContain('the service does not answer'));
     await api.start();
-    await vi.waitFor(() => expect(api.watchersOf(task.id)).toBe(1), { timeout: 5000 });
+    await eventually(() => expect(api.watchersOf(task.id)).toBe(1));
     task.emit({ kind: 'text', text: 'after' });
     task.end('succeeded', { answer: 'before after' });
     const { code, stdout, stderr } = await ended;
@@ -196,16 +197,27 @@ describe('a connection that breaks', () => {
     expect(stderr).toContain('the service is back');
   });
 
+  it('is waited for, too, while the service ends and its server refuses what still comes', async () => {
+    const { task, terminal, ended } = await held(['run', 'writer', 'x']);
+    api.closing = true;
+    api.cutConnections();
+    await eventually(() => expect(terminal.written.stderr).toContain('the service does not answer'));
+    api.closing = false;
+    await eventually(() => expect(api.watchersOf(task.id)).toBe(1));
+    task.end('succeeded', { answer: 'all of it' });
+    expect(await ended).toMatchObject({ code: 0, stdout: 'all of it\n' });
+  });
+
   it('says so where events are gone, and prints the whole answer at the end', async () => {
     const { task, terminal, ended } = await held(['run', 'writer', 'x']);
     task.emit({ kind: 'text', text: 'one ' });
-    await vi.waitFor(() => expect(terminal.written.stdout).toBe('one '));
+    await eventually(() => expect(terminal.written.stdout).toBe('one '));
     await api.stop();
     task.emit({ kind: 'text', text: 'two ' });
     task.emit({ kind: 'text', text: 'three' });
     api.keptFrom = 3;
     await api.start();
-    await vi.waitFor(() => expect(terminal.written.stderr).toContain('missed'), { timeout: 5000 });
+    await eventually(() => expect(terminal.written.stderr).toContain('missed'));
     task.end('succeeded', { answer: 'one two three' });
     expect((await ended).stdout).toBe('one three\none two three\n');
   });
@@ -236,7 +248,7 @@ describe('a terminal', () => {
   it('has its spinner taken away before text comes', async () => {
     const { task, terminal, ended } = await held(['run', 'writer', 'x'], { tty: true });
     task.state('running');
-    await vi.waitFor(() => expect(terminal.written.stderr).toContain('running'));
+    await eventually(() => expect(terminal.written.stderr).toContain('running'));
     task.emit({ kind: 'text', text: 'Hi' });
     task.end('succeeded', { answer: 'Hi' });
     const { stderr, stdout } = await ended;

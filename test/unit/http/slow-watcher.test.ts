@@ -1,10 +1,11 @@
 import type { AddressInfo } from 'node:net';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { ServerMessage } from '#protocol/live.ts';
 import { EventHub } from '../../../orchestrator/events/event-hub.ts';
 import { QUEUED, USAGE } from '../../../orchestrator/http/reference/examples.ts';
 import { emptyApp } from '../../support/empty-app.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const of = { organisation: 'org_test', task: 'task_1' };
 const ended = { kind: 'ended', task: QUEUED, usage: USAGE } as const;
@@ -22,7 +23,7 @@ async function slowWatcher(ringBytes: number) {
   const seen: ServerMessage[] = [];
   socket.on('message', (data) => seen.push(JSON.parse(String(data)) as ServerMessage));
   socket.on('open', () => socket.send(JSON.stringify({ type: 'subscribe', task: of.task })));
-  await vi.waitFor(() => expect(seen.map(({ type }) => type)).toEqual(['caught_up']));
+  await eventually(() => expect(seen.map(({ type }) => type)).toEqual(['caught_up']));
   socket.pause();
   const [atServer] = app.websocketServer.clients;
   let mostUnread = 0;
@@ -33,9 +34,8 @@ async function slowWatcher(ringBytes: number) {
   }
   void hub.publish(of, ended);
   socket.resume();
-  await vi.waitFor(
-    () => expect(seen.some((it) => it.type === 'event' && it.event.kind === 'ended')).toBe(true),
-    { timeout: 20_000 },
+  await eventually(() =>
+    expect(seen.some((it) => it.type === 'event' && it.event.kind === 'ended')).toBe(true),
   );
   socket.close();
   await app.close();
@@ -46,7 +46,7 @@ async function slowWatcher(ringBytes: number) {
 const idsOf = (seen: ServerMessage[]): number[] =>
   seen.flatMap((message) => (message.type === 'event' ? [message.id] : []));
 
-describe('a watcher that does not read', () => {
+describe('a watcher that does not read', { timeout: 60_000 }, () => {
   it('is kept little for, and sees each event once and in order when it reads again', async () => {
     const { seen, mostUnread } = await slowWatcher(64 * 1024 * 1024);
     expect(mostUnread).toBeLessThan(2 * 1024 * 1024);

@@ -1,5 +1,6 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { Telemetry } from '../../../orchestrator/telemetry/telemetry.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const usage = { inputTokens: 100, cachedTokens: 60, outputTokens: 40, reasoningTokens: 30, totalTokens: 140 };
 const settle = (telemetry: Telemetry, claw: string, model = 'gpt-4o') =>
@@ -56,7 +57,7 @@ test('a deleted Claw leaves no series behind, and a late event brings none back'
   settle(telemetry, 'stays');
   telemetry.windowRead('gone', { tokensPerMinute: 5 }, { requests: 1, tokens: 1, waiting: 0 });
   telemetry.clawDeleted('gone');
-  await vi.waitFor(async () => expect(await telemetry.metrics()).not.toContain('"gone"'));
+  await eventually(async () => expect(await telemetry.metrics()).not.toContain('"gone"'));
   settle(telemetry, 'gone');
   const page = await telemetry.metrics();
   expect(page).not.toContain('"gone"');

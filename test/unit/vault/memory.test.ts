@@ -41,7 +41,7 @@ async function occurrences(pid: number, needles: readonly Buffer[]): Promise<num
   return counts;
 }
 
-describe('a key that passed through vault and sealing', () => {
+describe('a key that passed through vault and sealing', { timeout: 60_000 }, () => {
   it('is nowhere in the memory of the process afterwards', async () => {
     const [canary, planted] = [randomBytes(48), randomBytes(48)];
     const child = spawn(
