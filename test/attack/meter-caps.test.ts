@@ -1,5 +1,5 @@
 import Docker from 'dockerode';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ClawCreate, ClawView, StatusReply } from '#protocol/api.ts';
 import { bridgeAddress } from '../../cli/demo/bridge-address.ts';
 import { worstWindow, type Call } from '../../provider-sim/books.ts';
@@ -9,6 +9,9 @@ import { slowWay, type SlowWay } from '../support/slow-way.ts';
 
 /** How long a permit holds, and a moment more. */
 const PERMIT_OVER_MS = 30_000 + 1500;
+/** Their cages start all at once. */
+const BUSY_MS = 90_000;
+vi.setConfig({ testTimeout: 240_000 });
 const docker = new Docker();
 
 let service: TestService;
@@ -70,7 +73,12 @@ async function signalMeter(cage: Docker.Container): Promise<(signal: NodeJS.Sign
 }
 
 const waits = (task: string, reason: string): Promise<void> =>
-  service.until(async () => (await service.state(task)).waiting === reason, `${task} to say ${reason}`);
+  service.until(
+    async () => (await service.state(task)).waiting === reason,
+    `${task} to say ${reason}`,
+    BUSY_MS,
+  );
+const resultOf = (task: string) => service.result(task, 2 * BUSY_MS);
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const tokensInAnyMinute = (calls: readonly Call[]): number => worstWindow(calls, 60_000).sum;
 /** Says 400 tokens in 20 s, of at most 500. */
@@ -81,7 +89,7 @@ const REPLY_TOKENS = 500;
 async function streaming(name: string, model: string) {
   const subject = await claw(name, { model, tokensPerMinute: 100_000, maxOutputTokens: REPLY_TOKENS });
   const task = await subject.submit(LONG);
-  await service.until(async () => (await subject.counted()) > REPLY_TOKENS, `the permit of ${name}`);
+  await service.until(async () => (await subject.counted()) > REPLY_TOKENS, `the permit of ${name}`, BUSY_MS);
   await service.until(async () => (await service.state(task)).state === 'running', `${name} to run`);
   await pause(2000);
   return { ...subject, task, reserved: await subject.counted() };
@@ -91,15 +99,15 @@ describe.concurrent('what an agent does to its meter', () => {
   it('nothing: a call that fits by the tokens of its text, though not by its bytes, is made', async () => {
     const tight = await claw('tight', { model: 'gpt-5.4', tokensPerMinute: 20_000, maxOutputTokens: 500 });
     const prose = 'A word of English, and another one. '.repeat(700);
-    expect((await service.result(await tight.submit(`@say counted\n${prose}`))).answer).toBe('counted');
+    expect((await resultOf(await tight.submit(`@say counted\n${prose}`))).answer).toBe('counted');
     expect(await tight.granted()).toBe(1);
     expect(await tight.overrun()).toBe(0);
   });
 
   it('a stop between permit and sending, longer than the permit holds: the permit goes back and the call asks again', async () => {
-    const late = await claw('late', { model: 'gpt-4o', requestsPerMinute: 1, concurrency: 2 });
-    await service.result(await late.submit('@say first'));
-    const task = await late.submit('@say second');
+    const late = await claw('late', { model: 'gpt-4o', requestsPerMinute: 1 });
+    // Two calls of one task: no cage has to start in the minute of the first.
+    const task = await late.submit('@tool shell {"command":"true"}\n@say second');
     await waits(task, 'permit: claw requests');
     const signal = await signalMeter(await cageOf(task));
     signal('SIGSTOP');
@@ -109,10 +117,11 @@ describe.concurrent('what an agent does to its meter', () => {
     expect(late.calls()).toHaveLength(1);
     expect(await late.requests()).toBe(2);
     signal('SIGCONT');
-    expect((await service.result(task)).answer).toBe('second');
     // The third permit stands for the second: what came too late was not used, and counts no longer.
-    expect(await late.granted()).toBe(3);
+    await service.until(async () => (await late.granted()) === 3, 'another permit');
     expect(await late.requests()).toBe(2);
+    expect((await resultOf(task)).answer).toBe('second');
+    expect(await late.granted()).toBe(3);
     expect(late.calls()).toHaveLength(2);
     expect(await late.overrun()).toBe(0);
   });
@@ -135,7 +144,7 @@ describe.concurrent('what an agent does to its meter', () => {
       maxOutputTokens: REPLY_TOKENS,
       agent: { command: ['/usr/local/bin/node', '--input-type=module', '-e', script] },
     });
-    expect((await service.result(await upload.submit('upload'), 120_000)).answer?.trim()).toBe('arrived');
+    expect((await resultOf(await upload.submit('upload'))).answer?.trim()).toBe('arrived');
     const [call, ...more] = upload.calls();
     expect(more).toEqual([]);
     expect(call!.endedMs - call!.arrivedMs).toBeGreaterThan(PERMIT_OVER_MS);
@@ -151,7 +160,7 @@ describe.concurrent('what an agent does to its meter', () => {
     await pause(6000);
     expect(await it.counted()).toBe(it.reserved);
     signal('SIGCONT');
-    expect((await service.result(it.task)).task.state).toBe('succeeded');
+    expect((await resultOf(it.task)).task.state).toBe('succeeded');
     await service.until(async () => (await it.counted()) < it.reserved, 'the settlement');
     expect(await it.counted()).toBe(tokensInAnyMinute(it.calls()));
     expect(await it.overrun()).toBe(0);
@@ -173,7 +182,7 @@ describe.concurrent('what an agent does to its meter', () => {
   ] as const)('a stream that ends with %s stays charged in full', async (_what, name, model, end) => {
     const it = await streaming(name, model);
     await end(it.task);
-    expect((await service.result(it.task)).task.state).toBe('failed');
+    expect((await resultOf(it.task)).task.state).toBe('failed');
     await service.until(async () => it.calls().length === 1, 'the provider to have booked what it said');
     const used = tokensInAnyMinute(it.calls());
     expect(used).toBeGreaterThan(0);

@@ -6,7 +6,8 @@ import { serveLink, type CageLink, type ServeOptions } from '../../cage-image/wa
 import type { CapabilityIssuer } from '../../orchestrator/link/capabilities.ts';
 import { dialLink, type DialOptions, type Link } from '../../orchestrator/link/dial-link.ts';
 
-export const FAST_PULSE = { pulseMs: 50, silenceMs: 400 };
+/** Soon enough for a test, and long enough that a process which had no processor for a while does not count as gone. */
+export const FAST_PULSE = { pulseMs: 50, silenceMs: 2_000 };
 
 /** A cage's end of the link without a cage, and what it needs to be dialled. */
 export interface LinkCage extends AsyncDisposable {

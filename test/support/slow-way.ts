@@ -26,10 +26,17 @@ export async function slowWay(host: string, bytesPerSecond: number): Promise<Slo
       });
     }
     far.pipe(near);
-    const most = Math.ceil((bytesPerSecond * TICK_MS) / 1000);
+    // By the time that has passed: a timer that is late makes the way no slower.
+    let most = 0;
+    let sinceMs = performance.now();
     const carry = setInterval(() => {
-      const piece = (near.read(Math.min(most, near.readableLength)) ?? undefined) as Buffer | undefined;
-      if (piece !== undefined) far.write(piece);
+      const nowMs = performance.now();
+      most = near.readableLength === 0 ? 0 : most + (bytesPerSecond * (nowMs - sinceMs)) / 1000;
+      sinceMs = nowMs;
+      const piece = near.read(Math.min(Math.floor(most), near.readableLength)) as Buffer | null;
+      if (piece === null) return;
+      most -= piece.length;
+      far.write(piece);
     }, TICK_MS);
     near.once('close', () => clearInterval(carry));
     // Reading begins once somebody listens.

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Canary } from '../../support/canary.ts';
+import { eventually } from '../../support/eventually.ts';
 import { CageYard, exitCodeAfter, type RealCage, type Weaken } from './real-cage.ts';
 
 const SCRIPT = readFileSync(new URL('ways-in.pl', import.meta.url), 'utf8');
@@ -150,12 +151,15 @@ describe('a cage', () => {
     await withCage(async (cage) => {
       const stray = `setsid sh -c 'trap "" TERM HUP; while :; do sleep 1; done' & setsid sleep 1000 & sleep 0.2; echo done`;
       await cage.runAgent(['/bin/sh', '-c', stray], KEY);
-      const { Processes } = (await cage.container.top()) as { Processes: string[][] };
-      const commands = Processes.map((columns) => columns.at(-1));
-      expect(commands.toSorted()).toEqual([
-        expect.stringMatching(/^\/opt\/clawcage\/bin\/node .*warden\.mjs$/),
-        expect.stringMatching(/^\/opt\/clawcage\/bin\/tini .*warden\.mjs$/),
-      ]);
+      // Who was killed is to be seen until init has taken note of it.
+      await eventually(async () => {
+        const { Processes } = (await cage.container.top()) as { Processes: string[][] };
+        const commands = Processes.map((columns) => columns.at(-1));
+        expect(commands.toSorted()).toEqual([
+          expect.stringMatching(/^\/opt\/clawcage\/bin\/node .*warden\.mjs$/),
+          expect.stringMatching(/^\/opt\/clawcage\/bin\/tini .*warden\.mjs$/),
+        ]);
+      });
     });
   });
 

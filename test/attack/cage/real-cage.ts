@@ -122,7 +122,7 @@ export class RealCage {
         for (const wake of this.#waiting.splice(0)) wake();
         return Promise.resolve();
       },
-      signal: AbortSignal.timeout(20_000),
+      signal: AbortSignal.timeout(60_000),
     });
   }
 
@@ -153,14 +153,14 @@ export class RealCage {
       type: 'start',
       taskId: 'task',
       epoch,
-      deadlineMs: 60_000,
+      deadlineMs: 120_000,
       input: { ...plainInput('task'), ...input },
       claw: plainClaw({ command, ...claw }),
       caps: { permitWaitMs: 1_000 },
       provider: { baseUrl, capability: 'none' },
       sealedKey: await seal(this.meterPublicKey, Buffer.from(key), KEY_INFO, `task:${epoch}`),
       ...(egress.length > 0 && {
-        agentCapability: this.#issuer.agent({ ...subject, egress, lifeMs: 60_000 }),
+        agentCapability: this.#issuer.agent({ ...subject, egress, lifeMs: 120_000 }),
       }),
       ...(ca !== undefined && { ca }),
     };

@@ -28,7 +28,7 @@ const LEAVE = `
   perl -e 'shmget(7, 4096, 01600); semget(8, 1, 01600); msgget(9, 01600)'
   perl -MSocket -e 'socket(my $s, PF_UNIX, SOCK_STREAM, 0); bind($s, pack_sockaddr_un("/tmp/socket")); listen($s, 1); socket(my $t, PF_INET, SOCK_STREAM, 0); bind($t, pack_sockaddr_in(0, INADDR_LOOPBACK)); listen($t, 1); $SIG{TERM} = $SIG{HUP} = "IGNORE"; sleep 1000' &
   setsid sh -c 'trap "" TERM HUP; while :; do sleep 1; done' &
-  setsid perl -e 'my $n = 3.5e8; my $much = "x" x $n; open(my $f, ">", "/tmp/much"); sleep 1000' & until [ -e /tmp/much ]; do sleep 0.1; done
+  setsid perl -e 'my $n = 3.5e8; my $much = "x" x $n; open(my $f, ">", "/tmp/much"); sleep 1000' & until [ -e /tmp/much ] && [ -S /tmp/socket ]; do sleep 0.1; done
   (setsid sleep 1000 &) ; sleep 0.3; cat /proc/sysvipc/shm /proc/sysvipc/sem /proc/sysvipc/msg | wc -l; ls /dev/mqueue /tmp
 `;
 

@@ -236,7 +236,7 @@ describe('the first flight', () => {
 
   it('begins a stream that ends at its time', async () => {
     await using set = await setUp('plain');
-    const stream = await set.open(150);
+    const stream = await set.open(2_000);
     expect((await heard(stream, 'hello')).toString()).toBe('secret greeting');
     expect(set.target.received.toString()).toBe('hello');
     await eventually(() => expect(set.target.sockets.size).toBe(0));

@@ -81,7 +81,7 @@ describe('the bootstrap is nowhere on the host', () => {
   test('and the search would find it: one planted in a label is found', async () => {
     const planted = await install.docker.createContainer({
       Image: install.image,
-      OpenStdin: true,
+      Entrypoint: ['/bin/node', '-e', 'setInterval(() => undefined, 60_000)'],
       Labels: { 'clawcage.install': install.id, planted: secret.toString('base64') },
     });
     await planted.start();

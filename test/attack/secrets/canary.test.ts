@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Docker from 'dockerode';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { StatusReply } from '#protocol/api.ts';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { FunctionCall, StatusReply } from '#protocol/api.ts';
 import { Canary } from '../../support/canary.ts';
 import { TestService } from '../../support/service.ts';
 
@@ -15,6 +15,8 @@ const QUOTES_ITS_TASK = `
   const error = { code: 'agent_failed', details: { reason: task.text } };
   fs.writeSync(3, JSON.stringify({ kind: 'error', error }) + '\\n');
 `;
+const BUSY_MS = 90_000;
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 let key: Canary;
 let service: TestService;
 let task: string;
@@ -25,26 +27,34 @@ beforeAll(async () => {
   key = new Canary(service.provider.key);
   engineRoot = ((await docker.info()) as { DockerRootDir: string }).DockerRootDir;
   await service.claw('worker');
-  task = await service.submit(
-    'worker',
-    `@tool shell {"command":"cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | base64 -w0; sleep 5"}\n@say {{last_tool_result}} ${promptText}`,
-  );
-  await service.until(async () => (await service.state(task)).state === 'running', 'the task to run');
+  task = await service.submit('worker', {
+    text: `@tool go_on {}\n@tool shell {"command":"cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | base64 -w0"}\n@say {{last_tool_result}} ${promptText}`,
+    functions: [{ name: 'go_on', description: 'Waits.', parameters: { type: 'object', properties: {} } }],
+  });
+  await service.until(async () => (await waitingCalls()).length === 1, 'the task to wait', BUSY_MS);
 });
 afterAll(() => service[Symbol.asyncDispose]());
+
+/** The task runs until its call is answered. */
+const waitingCalls = async () =>
+  (await service.ask<{ items: FunctionCall[] }>('GET', `/api/v1/tasks/${task}/calls`)).items;
+const ended = (id: string) => service.result(id, BUSY_MS);
 
 const ours = async () =>
   docker.listContainers({ all: true, filters: { label: [`clawcage.install=${service.install}`] } });
 
 /** Of the service's own Redis, whose memory is searched beside its files. */
 const redisPid = (): number => {
-  const children = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  const command = (pid: string): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-  return Number(
-    children.find(
-      (pid) => existsSync(`/proc/${pid}/cmdline`) && command(pid).includes(`${service.home}/redis/`),
-    ),
-  );
+  const command = (pid: string): string => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    } catch {
+      // It has ended meanwhile.
+      return '';
+    }
+  };
+  const processes = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return Number(processes.find((pid) => command(pid).includes(`${service.home}/redis/`)));
 };
 
 /** The cage of a task that has ended is surely gone: what is looked at next is not taken away meanwhile. */
@@ -53,6 +63,7 @@ const rested = () =>
     async () =>
       (await service.ask<StatusReply>('GET', '/api/v1/status')).cages.every(({ state }) => state === 'warm'),
     'the cages of ended tasks to be gone',
+    BUSY_MS,
   );
 
 /** All places outside the cage's memory where neither key nor prompt may be. */
@@ -101,10 +112,13 @@ describe('neither key nor prompt', () => {
       expect(await places(canary)).toEqual([]);
       expect(await answers(canary)).toEqual([]);
     }
+    expect((await service.state(task)).state).toBe('running');
   });
 
   it('is to be seen in /proc by the agent, and the key is nowhere after the task, not even in the memory of the service', async () => {
-    const { answer } = await service.result(task);
+    const [call] = await waitingCalls();
+    await service.ask('POST', `/api/v1/tasks/${task}/calls/${call!.id}`, { output: 'on' });
+    const { answer } = await ended(task);
     expect(answer).toContain(promptText);
     const seen = Buffer.from(answer!.split(' ')[0]!.replace(/[^A-Za-z0-9+/=]/g, ''), 'base64');
     expect(seen.includes('OPENAI_BASE_URL')).toBe(true);
@@ -117,7 +131,7 @@ describe('neither key nor prompt', () => {
 
   it('is kept in the clear where a failure quotes it', async () => {
     await service.claw('quoter', { agent: { command: ['node', '-e', QUOTES_ITS_TASK] } });
-    const { task: failed } = await service.run('quoter', promptText);
+    const { task: failed } = await ended(await service.submit('quoter', promptText));
     expect(failed.error).toMatchObject({ code: 'agent_failed', details: { reason: promptText } });
     await rested();
     expect(await places(prompt)).toEqual([]);

@@ -85,7 +85,7 @@ export class CageUnderTest implements AsyncDisposable {
       epoch,
       lastSeq,
       onMessage: (message) => Promise.resolve(this.#hear(message)),
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(50_000),
     });
     return this.#link;
   }
@@ -120,10 +120,10 @@ export class CageUnderTest implements AsyncDisposable {
       type: 'start',
       taskId: 'task',
       epoch,
-      deadlineMs: options.deadlineMs ?? 30_000,
+      deadlineMs: options.deadlineMs ?? 100_000,
       input: { ...plainInput(text, Object.keys(files)), ...options.input },
       claw: plainClaw(options.claw),
-      caps: { permitWaitMs: 5_000 },
+      caps: { permitWaitMs: 60_000 },
       provider: this.#bench.target(),
       sealedKey: await this.sealKey(`task:${epoch}`, options.key),
       ...this.#egress(options.claw?.egress ?? []),

@@ -199,7 +199,7 @@ describe('ends', () => {
   });
 
   test('without a controller for the orphan time the task ends and the cage exits', async () => {
-    await using cage = new CageUnderTest(bench, { orphanMs: 400 });
+    await using cage = new CageUnderTest(bench, { orphanMs: 3_000 });
     const link = await cage.connect();
     const mark = join(cage.work, 'still-running');
     await cage.start('', command(`while :; do touch ${mark}; sleep 0.05; done`));
@@ -250,7 +250,7 @@ describe('the verification of a key', () => {
   const verify = async (cage: CageUnderTest, key?: string) => {
     await cage.connect();
     const sealedKey = await cage.sealKey(`verify:${cage.cageId}`, key);
-    cage.send({ type: 'verify_key', provider: bench.target(), sealedKey, deadlineMs: 5_000 });
+    cage.send({ type: 'verify_key', provider: bench.target(), sealedKey, deadlineMs: 50_000 });
     return cage.until('key_verified');
   };
 

@@ -55,7 +55,7 @@ describe('a function of the caller, called by an agent', () => {
 
   test('that nobody answers, or that is none of the task’s, fails for the agent', async () => {
     await using cage = new CageUnderTest(bench);
-    const result = await cage.run('', asking([call('late'), call('other', 'unknown')], 1_000));
+    const result = await cage.run('', asking([call('late'), call('other', 'unknown')], 3_000));
     expect(lines(result.answer)).toEqual([
       { kind: 'function_result', id: 'other', ok: false, output: 'The task has no function of that name.' },
       { kind: 'function_result', id: 'late', ok: false, output: 'Nobody answered in time.' },

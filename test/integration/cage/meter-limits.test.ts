@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { APIError } from 'openai';
@@ -123,33 +124,41 @@ describe('a tighter bound', () => {
 describe('a large body', () => {
   const body = `@say hi\n${'x'.repeat(8 * 1024 * 1024)}`;
 
-  /** Reads nothing of what it is sent, or all of it (at some 5 MB a second, or at once) before it answers after `answerMs`. */
-  async function slow(reads: boolean | 'slowly', answerMs: number) {
+  /** Reads as much of a body as it is let, at first nothing, and answers `answerMs` after all of it, or once `answers` is resolved. */
+  async function slow({ answerMs = 0, answers = Promise.resolve() } = {}) {
+    let left = 0;
+    let reading: IncomingMessage | undefined;
+    const flow = (): void => void (left > 0 ? reading?.resume() : reading?.pause());
     const { certPem, keyPem, caPem } = issueServerCertificate(makeAuthority(), LOCAL_NAMES);
     const server = createServer({ cert: certPem, key: keyPem }, (request, response) => {
-      if (reads === 'slowly')
-        request.on('data', () => {
-          request.pause();
-          setTimeout(() => request.resume(), 2);
-        });
-      if (reads) request.resume().once('end', () => setTimeout(() => response.end('{}'), answerMs));
+      reading = request.pause().on('data', (chunk: Buffer) => {
+        left -= chunk.length;
+        flow();
+      });
+      request.once('end', () => void answers.then(() => setTimeout(() => response.end('{}'), answerMs)));
+      flow();
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     const own = await MeterBench.start([`localhost:${port}`]);
     const provider = own.target({ baseUrl: `https://localhost:${port}/v1`, ca: caPem });
     const meter = await MeterUnderTest.start(own, { provider });
+    const read = (bytes: number): void => {
+      left += bytes;
+      flow();
+    };
     const close = async (): Promise<void> => {
       await meter[Symbol.asyncDispose]();
       server.closeAllConnections();
       server.close();
       await own[Symbol.asyncDispose]();
     };
-    return { meter, [Symbol.asyncDispose]: close };
+    return { meter, read, [Symbol.asyncDispose]: close };
   }
 
   test('counts as sent when the provider answers: until then parts of it may be on the way', async () => {
-    await using it = await slow(true, 300);
+    await using it = await slow({ answerMs: 300 });
+    it.read(Infinity);
     const asked = cageClock();
     await it.meter.client().chat.completions.create(say(body));
     expect(it.meter.only('sent').atMs - asked).toBeGreaterThan(300);
@@ -157,35 +166,44 @@ describe('a large body', () => {
   });
 
   test('counts at the end of its permit where the answer takes longer', async () => {
-    await using it = await slow(true, 2_000);
+    const answers = Promise.withResolvers<void>();
+    await using it = await slow({ answers: answers.promise });
+    it.read(Infinity);
     let sendBeforeMs = 0;
     it.meter.decide = () => ({
       granted: true,
       sendWithinMs: 30_000,
-      sendBeforeMs: (sendBeforeMs = cageClock() + 1_200),
+      sendBeforeMs: (sendBeforeMs = cageClock() + 4_000),
     });
-    await it.meter.client().chat.completions.create(say(body.slice(0, 70_000)));
+    const call = it.meter.client().chat.completions.create(say(body.slice(0, 70_000)));
+    await it.meter.until('sent');
+    answers.resolve();
+    await call;
     expect(it.meter.all('permit_request')).toHaveLength(1);
     expect(it.meter.only('sent').atMs).toBe(sendBeforeMs);
   });
 
   test('that takes longer than its permit is given more time, under its name, as long as it moves', async () => {
-    await using it = await slow('slowly', 0);
-    it.meter.decide = () => ({ granted: true, sendWithinMs: 1_200 });
+    await using it = await slow();
+    const PERMIT_MS = 3_000;
+    // Buffers on the way take some megabytes at once; of the rest a third is read whenever more time is asked for.
+    it.meter.decide = ({ extend }) => {
+      if (extend) it.read(6 * 1024 * 1024);
+      return { granted: true, sendWithinMs: PERMIT_MS };
+    };
     const began = cageClock();
-    // Buffers on the way take some megabytes at once, and then again when a good part of them is empty.
-    await it.meter.client().chat.completions.create(say(body + 'x'.repeat(10 * 1024 * 1024)));
+    await it.meter.client().chat.completions.create(say(body + 'x'.repeat(9 * 1024 * 1024)));
     const [first, ...more] = it.meter.all('permit_request');
     expect(more.length).toBeGreaterThan(1);
     for (const { extend, callId } of more) expect([extend, callId]).toEqual([true, first!.callId]);
-    expect(it.meter.only('sent').atMs - began).toBeGreaterThan(1_400);
+    expect(it.meter.only('sent').atMs - began).toBeGreaterThan(PERMIT_MS);
     expect(it.meter.all('settle')).toHaveLength(1);
   });
 
   test('that is not out within the time of its permit is cut off, says so, and costs what was reserved', async () => {
-    await using it = await slow(false, 0);
+    await using it = await slow();
     // The first time that more is asked for some of it has moved, into buffers; then nothing.
-    it.meter.decide = () => ({ granted: true, sendWithinMs: 600 });
+    it.meter.decide = () => ({ granted: true, sendWithinMs: 3_000 });
     const error = await failureOf(it.meter.client().chat.completions.create(say(body)));
     expect(error).toMatchObject({ status: 502, code: 'provider_unreachable' });
     expect(error.message).toContain('cut off');

@@ -2,12 +2,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StartMessage } from '#protocol/link-messages.ts';
 import { CageUnderTest } from './cage-bench.ts';
 import { MeterBench } from './meter-bench.ts';
+import { AgentBench } from '../../support/agent.ts';
 
 let bench: MeterBench;
+/** Bundled: what checks an answer has a few seconds for it, its start included. */
+let agent: AgentBench;
 beforeAll(async () => {
   bench = await MeterBench.start();
+  agent = await AgentBench.prepare(bench.provider);
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(async () => {
+  await agent[Symbol.asyncDispose]();
+  await bench[Symbol.asyncDispose]();
+});
 
 const command = (script: string, input: Partial<StartMessage['input']> = {}) => ({
   claw: { command: ['/bin/bash', '-c', script] },
@@ -91,7 +98,7 @@ describe('the answer of an own command', () => {
     ],
     ['is no JSON', 'echo secret', { type: 'json' } as const, 'failed'],
   ])('that %s', async (_, script, answer, state) => {
-    await using cage = new CageUnderTest(bench);
+    await using cage = new CageUnderTest(bench, { agentEntry: agent.entry });
     const result = await cage.run('', command(script, { answer }));
     expect([result.state, result.error?.code]).toEqual([
       state,

@@ -1,4 +1,5 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CageUnderTest } from './cage-bench.ts';
@@ -6,7 +7,7 @@ import { MeterBench } from './meter-bench.ts';
 
 const PULSE_MS = 200;
 /** Three pulses and what the machine takes besides. */
-const SOON_MS = 5_000;
+const SOON_MS = 20_000;
 
 let bench: MeterBench;
 beforeAll(async () => {
@@ -130,16 +131,19 @@ test('more calls than the link can keep fail the task, whose result still comes;
   const ask = { name: 'ask', description: '', parameters: { type: 'object' } };
   const said = `{"kind":"function_call","id":"a","name":"ask","arguments":"'"$long"'"}`;
   // Each call is over at once, so that ever more of them are made.
-  const script = `long=$(head -c 500000 /dev/zero | tr '\\0' x); while true; do echo '${said}' >&3; done`;
+  const script = `long=$(head -c 500000 /dev/zero | tr '\\0' x); echo '${said}' >line
+    while [ ! -e go ]; do sleep 0.02; done; while true; do cat line >&3; done`;
   await cage.start('', {
-    claw: { command: ['/bin/bash', '-c', `cat >/dev/null; sleep 0.5; ${script}`] },
+    claw: { command: ['/bin/bash', '-c', script] },
     input: { functions: [ask], functionWaitMs: 1 },
+    deadlineMs: 120_000,
   });
   await cage.until('started');
   await link.close();
-  await expect.poll(() => childWith('function_call'), { timeout: 30_000 }).toBeUndefined();
+  writeFileSync(join(cage.work, 'go'), '');
+  await expect.poll(() => childWith('function_call'), { timeout: 90_000 }).toBeUndefined();
   await cage.connect(2, cage.said.length);
   expect(await cage.until('result')).toMatchObject({ state: 'failed', error: { code: 'link_backlog' } });
   cage.send({ type: 'ping', id: 7 });
   await cage.until('pong');
-}, 60_000);
+}, 120_000);

@@ -27,7 +27,8 @@ export async function runIn(
       HostConfig: { NetworkMode: 'none', LogConfig: { Type: 'none', Config: {} } },
     },
   )) as [{ StatusCode: number }, { remove(): Promise<unknown> }];
+  // Ends with the stream of the container, which may come after the news of its exit.
+  const said = await output;
   await container.remove();
-  both.end();
-  return { code: result.StatusCode, output: await output };
+  return { code: result.StatusCode, output: said };
 }

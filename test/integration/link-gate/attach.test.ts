@@ -9,7 +9,7 @@ describe('attaching to a link', () => {
     await using gate = await startGate({ limits: { offerWaitMs: 5_000 } });
     await using cage = serveCage(gate.issuer, gate.socket);
     const { signal } = new AbortController();
-    const timeoutMs = 200;
+    const timeoutMs = 2_000;
     const attach = (cageId: string) =>
       attachToLink({
         gate: gate.tcp,
