@@ -60,6 +60,7 @@ export async function collectFacts(
       .map(calledOf),
     struck,
     left,
+    resultMs: TIMES.resultMs,
     crashes: world.crashes,
     caps: { kind: 'capped', ...options.caps },
     forgotMs,
