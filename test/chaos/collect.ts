@@ -8,6 +8,8 @@ import { Caller } from './load/caller.ts';
 import { TIMES, type World } from './world/world.ts';
 
 const AGAIN_MS = 500;
+/** For each of the last questions to the product. */
+const ASK_MS = 120_000;
 /** After the grace: rounds of the reaper, results whose time runs from when they were fetched, and the engine's own slowness. */
 const REST_MS = 30_000;
 const LEFT_MS = TIMES.graceMs + TIMES.resultMs + REST_MS;
@@ -58,6 +60,7 @@ export async function collectFacts(
       .map(calledOf),
     struck,
     left,
+    resultMs: TIMES.resultMs,
     crashes: world.crashes,
     caps: { kind: 'capped', ...options.caps },
     forgotMs,
@@ -68,10 +71,10 @@ async function askedAgain(world: World, asked: Asked): Promise<Asked> {
   const [id] = asked.ids;
   if (id === undefined) return asked;
   const caller = new Caller(world.urls, world.token, asked.name.length);
-  const answer = await caller.ask<TaskReply>('GET', `/api/v1/tasks/${id}`, performance.now() + REST_MS);
+  const answer = await caller.ask<TaskReply>('GET', `/api/v1/tasks/${id}`, performance.now() + ASK_MS);
   if (answer?.status !== 200) return asked;
   // Whatever is kept of it, its words of a failure also, counts as fetched from now on.
-  await caller.ask('GET', `/api/v1/tasks/${id}/result`, performance.now() + REST_MS);
+  await caller.ask('GET', `/api/v1/tasks/${id}/result`, performance.now() + ASK_MS);
   const { state, error } = answer.body.task;
   return { ...asked, again: { state, ...(error && { code: error.code }) } };
 }

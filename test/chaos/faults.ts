@@ -43,7 +43,12 @@ const inCage = (which: CageProcess, signal: 'KILL' | 'STOP'): Deed =>
 const ofEngine = (verb: 'remove' | 'pause'): Deed =>
   toCage(async ({ engine }, container) => {
     const cage = engine.docker.getContainer(container);
-    await (verb === 'remove' ? cage.remove({ force: true }) : cage.pause());
+    try {
+      await (verb === 'remove' ? cage.remove({ force: true }) : cage.pause());
+    } catch (error) {
+      // One that is busy may do it and answer that it could not.
+      if (((error as { statusCode?: number }).statusCode ?? 0) < 500) throw error;
+    }
     return true;
   });
 

@@ -77,7 +77,10 @@ export async function runChaos(options: RunOptions): Promise<Outcome> {
     const forgotMs =
       limiterHoldMs >= LONGEST_ENTRY_MS
         ? []
-        : struck.filter(({ fault }) => FORGETS.includes(fault)).flatMap((one) => [one.beganMs, one.endedMs]);
+        : struck
+            .filter(({ fault }) => FORGETS.includes(fault))
+            // What was permitted before a loss may arrive after it, while nothing is permitted yet.
+            .flatMap(({ beganMs, endedMs }) => [beganMs, endedMs, endedMs + limiterHoldMs]);
     const facts = await collectFacts(world, { asked, struck, forgotMs });
     const comparison = compareBooks(facts);
     if (comparison.breaches.length > 0) await keep(world, facts, seed, say);

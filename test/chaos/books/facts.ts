@@ -38,6 +38,8 @@ export interface Told {
   readonly epoch: number;
   /** Where it succeeded: what is wrong with its answer, files or calls; null where nothing is. */
   readonly wrong: string | null;
+  /** How long after its client first asked for its result that was gone; absent where it was not. */
+  readonly goneAfterMs?: number;
   readonly atMs: number;
 }
 
@@ -107,6 +109,8 @@ export interface Facts {
   readonly calls: readonly Called[];
   readonly struck: readonly Struck[];
   readonly left: Left;
+  /** How long a result is kept that was fetched. */
+  readonly resultMs: number;
   /** Orchestrators that nobody killed and that ended all the same. */
   readonly crashes: readonly string[];
   readonly caps: { readonly kind: TaskKind; readonly requests: number; readonly tokens: number };

@@ -1,6 +1,6 @@
 import { isFinal } from '#task/state.ts';
 import type { Fault } from '../plan.ts';
-import type { Asked, Breach, Facts, Step, Struck } from './facts.ts';
+import type { Asked, Breach, Facts, Step, Struck, Told } from './facts.ts';
 
 /** What ends an attempt whatever the Claw's policy: the fault is one of the cage's inside, and the agent may have done it itself. */
 const INSIDE: readonly Fault[] = [
@@ -10,11 +10,12 @@ const INSIDE: readonly Fault[] = [
   'warden_killed',
   'warden_stopped',
 ];
+const CLOCK: readonly Fault[] = ['clock_forward', 'clock_back'];
 /** How long after a fault its consequences may still appear: longer than a lease, a missed pulse and a start take with the times of a run. */
 const AFTERMATH_MS = 60_000;
 
 /** Each task has exactly one end, everybody is told the same, and what succeeded is right. */
-export function checkFinals({ asked, steps, struck, lives, given }: Facts): Breach[] {
+export function checkFinals({ asked, steps, struck, lives, given, resultMs }: Facts): Breach[] {
   const breaches: Breach[] = [];
   const stepsOf = Map.groupBy(steps, ({ task }) => task);
   for (const one of asked) {
@@ -33,7 +34,8 @@ export function checkFinals({ asked, steps, struck, lives, given }: Facts): Brea
       breach(`told ${end.state} of attempt ${end.epoch}, the row ended ${last.state} of ${last.epoch}`);
     if (again && (again.state !== end.state || again.code !== end.code))
       breach(`told ${wordOf(end)} and later ${wordOf(again)}`);
-    if (end.state === 'succeeded' && end.wrong !== null) breach(`succeeded with what is wrong: ${end.wrong}`);
+    if (end.state === 'succeeded' && end.wrong !== null && !wasOver(end, struck, resultMs))
+      breach(`succeeded with what is wrong: ${end.wrong}`);
     if (one.kind !== 'cancelled' && end.state === 'cancelled') breach('cancelled, and nobody did');
     if (end.state === 'timed_out') breach('timed out');
     if (end.state === 'failed') {
@@ -68,6 +70,16 @@ function isExcused(
     const isOwn = container !== undefined && containers.has(container);
     return idempotent ? INSIDE.includes(fault) && isOwn : container === undefined || isOwn;
   });
+}
+
+/** The time of a result runs from when it was fetched, by the wall clock of who handed it out: it may be over before its client has all of it. */
+function wasOver({ atMs, goneAfterMs }: Told, struck: readonly Struck[], resultMs: number): boolean {
+  if (goneAfterMs === undefined) return false;
+  const isSet = struck.some(
+    ({ fault, beganMs, endedMs }) =>
+      CLOCK.includes(fault) && beganMs <= atMs && endedMs >= atMs - goneAfterMs,
+  );
+  return isSet || goneAfterMs >= resultMs;
 }
 
 const wordOf = ({ state, code }: { state: string; code?: string }) =>

@@ -43,7 +43,7 @@ export function survivorsOf({ asked, steps, struck, given, lives }: Facts): Surv
       const containers = containersOf(task, then);
       const isDisturbed = others.some(
         ({ beganMs: fromMs, endedMs, container }) =>
-          fromMs <= untilMs && endedMs >= then.atMs && (container === undefined || containers.has(container)),
+          fromMs <= untilMs && (container === undefined ? endedMs >= then.atMs : containers.has(container)),
       );
       if (isDisturbed) continue;
       undisturbed++;

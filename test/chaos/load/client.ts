@@ -92,22 +92,40 @@ async function answerFunctions(caller: Caller, id: string, untilMs: number): Pro
 
 async function told(caller: Caller, task: KnownTask, view: TaskView, untilMs: number): Promise<Told> {
   const { state, epoch, error } = view;
-  const wrong = state === 'succeeded' ? await whatIsWrong(caller, task, view.id, untilMs) : null;
-  return { state, epoch, wrong, atMs: Date.now(), ...(error && { code: error.code }) };
+  const askedMs = performance.now();
+  const { what, isGone } =
+    state === 'succeeded' ? await whatIsWrong(caller, task, view.id, untilMs) : { what: null };
+  const goneAfterMs = isGone ? performance.now() - askedMs : undefined;
+  return {
+    state,
+    epoch,
+    wrong: what,
+    atMs: Date.now(),
+    ...(goneAfterMs !== undefined && { goneAfterMs }),
+    ...(error && { code: error.code }),
+  };
 }
+
+const GONE = 410;
 
 async function whatIsWrong(
   caller: Caller,
   task: KnownTask,
   id: string,
   untilMs: number,
-): Promise<string | null> {
+): Promise<{ what: string | null; isGone?: boolean }> {
   const reply = await caller.ask<ResultReply>('GET', `/api/v1/tasks/${id}/result`, untilMs);
-  if (reply?.status !== 200) return `its result was answered ${reply?.status ?? 'by nobody'}`;
+  if (reply?.status !== 200)
+    return {
+      what: `its result was answered ${reply?.status ?? 'by nobody'}`,
+      isGone: reply?.status === GONE,
+    };
   const { answer, files } = reply.body;
-  if (answer === null || !task.answer(answer)) return `answered ${JSON.stringify(answer)?.slice(0, 120)}`;
-  if (!task.file) return null;
-  if (!files.some(({ path }) => path === task.file!.path)) return `its file is not there`;
+  if (answer === null || !task.answer(answer))
+    return { what: `answered ${JSON.stringify(answer)?.slice(0, 120)}` };
+  if (!task.file) return { what: null };
+  if (!files.some(({ path }) => path === task.file!.path)) return { what: `its file is not there` };
   const file = await caller.ask<unknown>('GET', `/api/v1/tasks/${id}/files/${task.file.path}`, untilMs);
-  return file?.body === task.file.content ? null : `its file holds something else (${file?.status})`;
+  if (file?.body === task.file.content) return { what: null };
+  return { what: `its file holds something else (${file?.status})`, isGone: file?.status === GONE };
 }

@@ -24,12 +24,15 @@ export interface WorldOptions {
   readonly caps: { readonly requests: number; readonly tokens: number };
 }
 
-/** The times of a run: short, so that what waits for them waits for seconds. */
+/**
+ * The times of a run: short, so that what waits for them waits for seconds. Nothing waits for the end of orphans, which must not come while a slow machine starts
+ * its orchestrators again.
+ */
 export const TIMES = {
   leaseMs: 2_000,
-  pulseMs: 1_000,
+  pulseMs: 2_000,
   graceMs: 4_000,
-  orphanMs: 20_000,
+  orphanMs: 120_000,
   reconcileMs: 500,
   resultMs: 10_000,
 } as const;

@@ -34,6 +34,7 @@ const well: Facts = {
   ],
   struck: [{ fault: 'orchestrator_killed', beganMs: 4_000, endedMs: 5_000 }],
   left: { containers: [], 'sealed results': [] },
+  resultMs: 10_000,
   crashes: [],
   caps: { kind: 'capped', requests: 2, tokens: 100 },
   forgotMs: [],
@@ -72,6 +73,20 @@ describe('the books of a run', () => {
     expect(breachesOf({ asked: [asked({ again: { state: 'cancelled' } })] })).toEqual([
       'finals: told succeeded and later cancelled',
     ]);
+  });
+
+  it('show a result that was gone too soon: neither its time was over, nor a clock set', () => {
+    const gone = (goneAfterMs: number, struck: Facts['struck'] = []) =>
+      breachesOf({
+        asked: [asked({ end: told('succeeded', { wrong: 'its result was answered 410', goneAfterMs }) })],
+        struck,
+      });
+    const clock = (endedMs: number) => ({ fault: 'clock_back', beganMs: 3_000, endedMs }) as const;
+    const tooSoon = ['finals: succeeded with what is wrong: its result was answered 410'];
+    expect(gone(9_999)).toEqual(tooSoon);
+    expect(gone(10_000)).toEqual([]);
+    expect(gone(500, [clock(8_499)])).toEqual(tooSoon);
+    expect(gone(500, [clock(8_500)])).toEqual([]);
   });
 
   it('show a wrong answer, and a cancelling that nobody asked for', () => {
@@ -171,13 +186,14 @@ describe('the books of a run', () => {
       calls: [],
       asked: [asked({ end: told('succeeded', { epoch: 2 }) })],
     };
-    const of = (container: string) =>
-      ({ fault: 'agent_killed', beganMs: 4_500, endedMs: 4_500, container }) as const;
+    const of = (container: string, atMs = 4_500) =>
+      ({ fault: 'agent_killed', beganMs: atMs, endedMs: atMs, container }) as const;
     expect(compareBooks(facts).breaches).toMatchObject([{ check: 'survivors' }]);
     expect(compareBooks({ ...facts, struck: [...well.struck, of('c9')] }).breaches).toMatchObject([
       { check: 'survivors' },
     ]);
-    expect(compareBooks({ ...facts, struck: [...well.struck, of('c1')] }).breaches).toEqual([]);
+    for (const struck of [of('c1'), of('c1', 1_950)])
+      expect(compareBooks({ ...facts, struck: [...well.struck, struck] }).breaches).toEqual([]);
   });
 
   it('show an orchestrator that ended by itself', () => {

@@ -1,6 +1,7 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CancelWatch } from '../../../orchestrator/launch/cancel-watch.ts';
 import type { PeerNews } from '../../../orchestrator/peers/messages.ts';
+import { eventually } from '../../support/eventually.ts';
 
 /** An orchestrator that runs `running`, starts `starting`, and whose rows have a mark for `marked`. */
 function watchOf({ everyMs = 60_000, failing = 0 } = {}) {
@@ -39,14 +40,14 @@ describe('what another orchestrator was asked to cancel', () => {
     marked.add('running').add('starting');
     news('running');
     news('starting');
-    await vi.waitFor(() => expect(new Set(stopped)).toEqual(new Set(['running', 'starting'])));
+    await eventually(() => expect(new Set(stopped)).toEqual(new Set(['running', 'starting'])));
     await watch.close();
   });
 
   it('ends by its row where nobody could say so, though the database was away', async () => {
     const { watch, marked, stopped } = watchOf({ everyMs: 5, failing: 2 });
     marked.add('running');
-    await vi.waitFor(() => expect(stopped).toContain('running'));
+    await eventually(() => expect(stopped).toContain('running'));
     await watch.close();
   });
 });

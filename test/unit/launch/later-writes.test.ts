@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { CodedError } from '#errors/coded-error.ts';
 import { LaterWrites } from '../../../orchestrator/launch/later-writes.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const log = { warn: vi.fn() };
 const away = () => Promise.reject(new CodedError('store_unavailable'));
@@ -16,7 +17,7 @@ describe('writes that may come later', () => {
     expect(later.waiting).toBe(3);
     await expect(later.flush()).rejects.toMatchObject({ code: 'store_unavailable' });
     isAway = false;
-    await vi.waitFor(() => expect(written).toEqual([1, 2, 3]));
+    await eventually(() => expect(written).toEqual([1, 2, 3]));
     await write(4);
     expect(written).toEqual([1, 2, 3, 4]);
   });
@@ -29,7 +30,7 @@ describe('writes that may come later', () => {
     await later.write(() => (first ? ((first = false), away()) : wrong()));
     const done = vi.fn(() => Promise.resolve());
     await later.write(done);
-    await vi.waitFor(() => expect(done).toHaveBeenCalledOnce());
+    await eventually(() => expect(done).toHaveBeenCalledOnce());
   });
 
   it('are no more than a limit: past it whoever writes is told', async () => {
