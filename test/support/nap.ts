@@ -10,7 +10,12 @@ export const napping = (then: string): string => `@tool shell {"command":"${SLEE
 
 /** Ends the nap of a task that runs; where it has not begun yet it is waited for. */
 export async function wake(service: TestService, task: string): Promise<void> {
-  process.kill(await processOf(await containerOf(service, task), SLEEP), 'SIGTERM');
+  process.kill(await asleep(service, task), 'SIGTERM');
+}
+
+/** The process of the nap of a task that runs, as soon as it has begun. */
+export async function asleep(service: TestService, task: string): Promise<number> {
+  return processOf(await containerOf(service, task), SLEEP);
 }
 
 /** The container of a task that runs. */
