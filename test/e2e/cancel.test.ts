@@ -3,10 +3,16 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ResultReply, StatusReply, TaskCreate, TaskReply, TaskView } from '#protocol/api.ts';
 import { EngineProxy } from '../support/engine-proxy.ts';
+import { containerOf, processOf } from '../support/nap.ts';
 import { TestService } from '../support/service.ts';
 import { TaskWatcher } from '../support/watch-task.ts';
 
 const PROMISED_MS = 2000;
+/** An agent that takes so long to end when it is asked to. */
+const SLOW_MS = 3000;
+const SLOW_AGENT = {
+  command: ['bash', '-c', `trap "sleep ${SLOW_MS / 1000}; exit 0" TERM; sleep 60 & wait`],
+};
 const CREATE = /^POST \/(v[\d.]+\/)?containers\/create/;
 
 const docker = new Docker();
@@ -31,6 +37,12 @@ const is = (task: string, wanted: (view: TaskView) => boolean, what: string) =>
 const running = (task: string) => is(task, ({ state }) => state === 'running', 'the task to run');
 const cancel = (task: string) => service.call<TaskReply>('POST', `/api/v1/tasks/${task}/cancel`);
 const final = (task: string) => is(task, ({ endedAt }) => endedAt !== null, `the end of ${task}`);
+
+/** The trap of a slow agent is set before its sleep begins. */
+async function trapped(task: string): Promise<void> {
+  await running(task);
+  await processOf(await containerOf(service, task), 'sleep 60');
+}
 
 /** Cancels a task; how long it took to end, which is the same for everybody. */
 async function cancelled(task: string): Promise<number> {
@@ -127,8 +139,9 @@ describe('a cancel ends a task within two seconds', () => {
   });
 
   it('once: a second time changes nothing, and afterwards there is nothing to cancel', async () => {
-    const task = await submit('worker', '@wait 60s\n@say no');
-    await running(task);
+    await service.claw('slow', { agent: SLOW_AGENT, cancelGraceMs: 10_000 });
+    const task = await submit('slow', 'x');
+    await trapped(task);
     const both = await Promise.all([cancel(task), cancel(task)]);
     expect(both.map(({ status }) => status)).toEqual([200, 200]);
     await final(task);
@@ -166,16 +179,14 @@ describe('a cancel that crosses a result', () => {
 
 describe('the time that a cancelled agent has', () => {
   it("is its Claw's `cancelGraceMs`: what it does with it is its own", async () => {
-    const command = ['bash', '-c', 'trap "sleep 1.6; exit 0" TERM; sleep 60 & wait'];
-    const agent = { command };
-    await service.claw('patient', { agent, cancelGraceMs: 10_000 });
-    await service.claw('strict', { agent, cancelGraceMs: 0 });
+    await service.claw('patient', { agent: SLOW_AGENT, cancelGraceMs: 10_000 });
+    await service.claw('strict', { agent: SLOW_AGENT, cancelGraceMs: 0 });
     const [patient, strict] = [await submit('patient', 'x'), await submit('strict', 'x')];
-    await Promise.all([running(patient), running(strict)]);
-    expect(await cancelled(strict)).toBeLessThan(1300);
+    await Promise.all([patient, strict].map(trapped));
+    expect(await cancelled(strict)).toBeLessThan(PROMISED_MS);
     const ms = await cancelled(patient);
-    expect(ms).toBeGreaterThan(1500);
-    expect(ms).toBeLessThan(6000);
+    expect(ms).toBeGreaterThan(SLOW_MS - 100);
+    expect(ms).toBeLessThan(SLOW_MS + 4400);
   });
 });
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { keyFingerprint, worstWindow, type Call } from '../../provider-sim/books.ts';
+import { keyFingerprint, monotonicMs, worstWindow, type Call } from '../../provider-sim/books.ts';
 import { TestService } from '../support/service.ts';
 
-/** A change of a cap takes effect within so long; the call that it lets go reaches the books a moment later. */
-const CHANGED_MS = 1000 + 500;
+/** A changed cap is in force so long after the answer to the change; the call that it lets go arrives a moment later. */
+const CHANGED_MS = 1000 + 1000;
 const SECOND_KEY = `sk-${'second'.repeat(8)}`;
 
 let service: TestService;
@@ -23,9 +23,10 @@ const waits = (task: string, reason: string): Promise<void> =>
   service.until(async () => (await service.state(task)).waiting === reason, `${task} to say ${reason}`);
 const MANY_CALLS = '@repeat 20 @tool shell {"command":"true"}\n@say done';
 
+/** When the last of so many calls arrived, by the clock of the books. */
 async function until(model: string, count: number): Promise<number> {
   await service.until(async () => callsOf(model).length >= count, `${count} calls of ${model}`);
-  return performance.now();
+  return callsOf(model)[count - 1]!.arrivedMs;
 }
 
 describe('caps of Claws, a key and the organisation', () => {
@@ -54,13 +55,13 @@ describe('caps of Claws, a key and the organisation', () => {
     expect(metrics).toContain(`clawcage_shared_window_requests{level="key",id="${key}"} 6\n`);
 
     // Each change lets go exactly the calls that it makes room for, within a second.
-    let since = performance.now();
     await patch('limits', { requestsPerMinute: 11 });
+    let since = monotonicMs();
     expect((await until('gpt-4.1', 5)) - since).toBeLessThan(CHANGED_MS);
     await patch('limits', { requestsPerMinute: null });
     await patch('keys/second', { requestsPerMinute: 5 });
-    since = performance.now();
     await patch('keys/main', { requestsPerMinute: 7 });
+    since = monotonicMs();
     expect((await until('gpt-4o-mini', 3)) - since).toBeLessThan(CHANGED_MS);
 
     // A lowered cap takes nothing back of what counts, and so gives no room.
@@ -74,8 +75,7 @@ describe('caps of Claws, a key and the organisation', () => {
     await patch('claws/second', { requestsPerMinute: null });
     await until('gpt-4o-mini', 5);
     await service.ask('POST', '/api/v1/claws/second/stop');
-    // The books are written by this clock.
-    const stoppedMs = Number(process.hrtime.bigint()) / 1e6;
+    const stoppedMs = monotonicMs();
     expect((await service.result(second)).task.state).toBe('cancelled');
     for (const { arrivedMs } of callsOf('gpt-4o-mini')) expect(arrivedMs).toBeLessThan(stoppedMs + 1000);
     for (const task of [first, third]) await service.ask('POST', `/api/v1/tasks/${task}/cancel`);

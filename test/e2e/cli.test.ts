@@ -42,7 +42,7 @@ describe('clawcage run', () => {
   });
 
   it('streams the text while it is made', async () => {
-    const { terminal, ended } = startCli(['run', 'worker', '@stream 60 tokens at 30/s'], { env: env() });
+    const { terminal, ended } = startCli(['run', 'worker', '@stream 180 tokens at 30/s'], { env: env() });
     await vi.waitFor(() => expect(terminal.written.stdout.length).toBeGreaterThan(10), { timeout: 20_000 });
     const early = terminal.written.stdout;
     const { code, stdout } = await ended;

@@ -27,7 +27,7 @@ it('a task that is accepted while the engine is away waits for it, says so, and 
   const ids = await Promise.all(['@say one', '@say two'].map((text) => service.submit('worker', text)));
   const late = await service.submit('worker', {
     text: '@say late',
-    deadline: new Date(Date.now() + AWAY_MS / 2).toISOString(),
+    deadline: new Date(Date.now() + AWAY_MS).toISOString(),
   });
   for (const id of ids)
     await service.until(async () => {

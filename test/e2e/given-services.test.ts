@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ReadyReply } from '#protocol/api.ts';
+import { napping, wake } from '../support/nap.ts';
 import { TestPostgres } from '../support/postgres.ts';
 import { TestRedis } from '../support/redis.ts';
 import { TestService } from '../support/service.ts';
@@ -31,7 +32,7 @@ describe('on a PostgreSQL and a Redis that were given by URL', () => {
 
   it('a Redis that is gone means no permit and a service that says so; when it is back the task goes on', async () => {
     const before = service.chatCalls().length;
-    const id = await service.submit('worker', '@tool shell {"command":"sleep 2"}\n@say through');
+    const id = await service.submit('worker', `${napping('true')}\n@say through`);
     await service.until(async () => service.chatCalls().length > before, 'the first call');
     await redis.kill();
     const ready = await service.call<ReadyReply>('GET', '/readyz');
@@ -39,6 +40,7 @@ describe('on a PostgreSQL and a Redis that were given by URL', () => {
       status: 503,
       body: { ready: false, parts: { redis: { ok: false }, store: { ok: true } } },
     });
+    await wake(service, id);
     await service.until(
       async () => (await service.state(id)).waiting === 'permit: limiter unavailable',
       'the task to wait for a permit',

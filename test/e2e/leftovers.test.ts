@@ -83,16 +83,18 @@ describe('what is left over on one engine', () => {
       '@tool shell {"command":"sleep 6"}\n@say {{last_tool_result}}',
     );
     await until(async () => (await second.state(task)).state === 'running', 'the task to run');
+    await until(async () => (await idsOf(installs[1])).length === 2, 'its next spare to be there');
     // While the second sleeps, only the first can remove anything.
     second.signal('SIGSTOP');
     const theirs = await idsOf(installs[1]);
-    // The first's at last: they are to be told before their grace is over.
-    for (const install of installs.toReversed()) await plant(install);
+    for (const install of installs.slice(1)) await plant(install);
     let told: LeftoversReply['leftovers'][number] | undefined;
-    await until(async () => {
+    // They are told before their grace is over, which begins while they are made.
+    const telling = until(async () => {
       told = (await leftoversOf(first)).leftovers.find(({ name }) => name === 'cage_ghost');
       return told !== undefined;
     }, 'a leftover to be told');
+    await Promise.all([plant(installs[0]), telling]);
     expect(told).toMatchObject({ kind: 'container', action: 'remove' });
     expect(told!.dueInMs).toBeLessThanOrEqual(3000);
     await until(

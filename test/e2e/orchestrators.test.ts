@@ -1,15 +1,24 @@
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { asleep, napping, wake } from '../support/nap.ts';
 import { TestOrchestrators } from '../support/orchestrators.ts';
 import { until } from '../support/service.ts';
 
 const docker = new Docker();
 const ALL = [0, 1, 2];
-const NAP = '@tool shell {"command":"sleep 4; echo survived"}\n@say {{last_tool_result}}';
+const NAP = `${napping('echo survived')}\n@say {{last_tool_result}}`;
+/** A pause of a busy machine is no lost lease, and one that is lost is taken over before a cage gives up. */
+const LEASE_MS = 5000;
+const ORPHAN_MS = 20_000;
+/** What a kill left of a cage that was just being made goes after `CLAWCAGE_GRACE_MS` and a round. */
+const LEFT_MS = 90_000;
 
 let all: TestOrchestrators;
 beforeAll(async () => {
-  all = await TestOrchestrators.start(3, { CLAWCAGE_ORPHAN_MS: '6000' });
+  all = await TestOrchestrators.start(3, {
+    CLAWCAGE_LEASE_MS: String(LEASE_MS),
+    CLAWCAGE_ORPHAN_MS: String(ORPHAN_MS),
+  });
   await all.at(0).claw('worker', { retry: { attempts: 1 }, concurrency: 6 });
 });
 afterAll(() => all[Symbol.asyncDispose]());
@@ -44,7 +53,7 @@ const another = (than: number): number => ALL.find((at) => at !== than && all.at
 /** It went on in its container, once, under somebody else. */
 async function wentOn({ task, holder, container }: Awaited<ReturnType<typeof running>>): Promise<void> {
   const witness = all.at(another(holder));
-  await until(async () => (await witness.state(task)).endedAt !== null, `the end of ${task}`, 20_000);
+  await until(async () => (await witness.state(task)).endedAt !== null, `the end of ${task}`);
   const { task: ended, answer, usage } = await witness.result(task);
   expect(ended).toMatchObject({ state: 'succeeded', epoch: 1 });
   expect(answer).toContain('survived');
@@ -83,7 +92,8 @@ describe('three orchestrators on one database', () => {
     const name = await holderName(it.task);
     await until(async () => (await holderName(it.task)) !== name, 'another holder');
     // No lease is waited for: it was of this machine.
-    expect(performance.now() - began).toBeLessThan(4000);
+    expect(performance.now() - began).toBeLessThan(LEASE_MS);
+    await wake(all.at(another(it.holder)), it.task);
     await wentOn(it);
     await all.up(it.holder);
   });
@@ -94,6 +104,7 @@ describe('three orchestrators on one database', () => {
     all.stop(it.holder);
     await until(async () => (await holderName(it.task)) !== name, 'another holder');
     all.cont(it.holder);
+    await wake(all.at(another(it.holder)), it.task);
     await wentOn(it);
     await until(async () => {
       const rows = await all.rows<{ pid: number }>("select pid from orchestrators where state = 'live'");
@@ -105,15 +116,19 @@ describe('three orchestrators on one database', () => {
   it('leave a call to the one that takes over, where the limiter knows that one before the cage does', async () => {
     const it = await running();
     const redis = all.redis.connect();
+    // Its first call is over: the one that is left comes after the nap.
+    await asleep(all.at(it.holder), it.task);
     const [fence] = (await redis.keys(`*:fence:${it.task}`)) as [string];
     // As the next controller says it, whose way to the cage is long.
     await redis.incr(fence);
     const monitor = await redis.monitor();
-    await new Promise<void>((resolve) =>
+    const asked = new Promise<void>((resolve) =>
       monitor.on('monitor', (_time, [name, ...args]: string[]) => {
         if (name?.toLowerCase() === 'evalsha' && args.includes(fence)) resolve();
       }),
     );
+    await wake(all.at(it.holder), it.task);
+    await asked;
     monitor.disconnect();
     // Redis' answer has come before this one has gone.
     for (let nth = 0; nth < 3; nth += 1)
@@ -128,6 +143,7 @@ describe('three orchestrators on one database', () => {
     const began = performance.now();
     expect(await all.down(it.holder)).toBe(0);
     expect(performance.now() - began).toBeLessThan(10_000);
+    await wake(all.at(another(it.holder)), it.task);
     await wentOn(it);
     await all.up(it.holder);
   });
@@ -152,6 +168,7 @@ describe('three orchestrators on one database', () => {
     await until(
       async () => (await docker.getContainer(container).inspect()).State.Status === 'exited',
       'the cage to give up',
+      ORPHAN_MS + 30_000,
     );
     await all.up(1);
     const { task: ended } = await all.at(1).result(task);
@@ -160,9 +177,11 @@ describe('three orchestrators on one database', () => {
 
   it('leave nothing behind but a spare', async () => {
     const { install } = all.at(1);
-    await until(async () => {
-      const filters = { label: [`clawcage.install=${install}`, 'clawcage.cage'] };
-      return (await docker.listContainers({ all: true, filters })).length <= 1;
-    }, 'the cages to be gone');
+    const filters = { label: [`clawcage.install=${install}`, 'clawcage.cage'] };
+    await until(
+      async () => (await docker.listContainers({ all: true, filters })).length <= 1,
+      'the cages to be gone',
+      LEFT_MS,
+    );
   });
 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StatusReply } from '#protocol/api.ts';
+import { napping, wake } from '../support/nap.ts';
 import { TestService } from '../support/service.ts';
 
 let service: TestService;
@@ -56,17 +57,20 @@ describe('an organisation that may have fewer cages than the machine', () => {
         `${task} to wait for a place in its organisation`,
       );
     await own.ask('PATCH', '/api/v1/limits', { maxCages: 1 });
-    const first = await own.submit('worker', '@tool shell {"command":"sleep 6"}\n@say first');
+    const first = await own.submit('worker', `${napping('true')}\n@say first`);
     await own.until(async () => (await state(first)) === 'running', 'the first to run');
-    const second = await own.submit('worker', '@tool shell {"command":"sleep 3"}\n@say second');
+    const second = await own.submit('worker', `${napping('true')}\n@say second`);
     await waits(second);
     await own.ask('PATCH', '/api/v1/limits', { maxCages: 2 });
     await own.until(async () => (await state(second)) === 'running', 'the second to run beside it');
     expect(await state(first)).toBe('running');
     const third = await own.submit('worker', '@say third');
     await waits(third);
-    const answers = await Promise.all([first, second, third].map((task) => own.result(task)));
-    expect(answers.map(({ answer }) => answer)).toEqual(['first', 'second', 'third']);
-    expect(answers[2]!.task.startedAt! >= answers[1]!.task.endedAt!).toBe(true);
+    await wake(own, second);
+    const [before, after] = [await own.result(second), await own.result(third)];
+    expect([before.answer, after.answer]).toEqual(['second', 'third']);
+    expect(after.task.startedAt! >= before.task.endedAt!).toBe(true);
+    await wake(own, first);
+    expect((await own.result(first)).answer).toBe('first');
   });
 });

@@ -1,8 +1,13 @@
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { napping, wake } from '../support/nap.ts';
 import { TestService } from '../support/service.ts';
 
 const docker = new Docker();
+const NAP = `${napping('echo survived')}\n@say {{last_tool_result}}`;
+/** What a kill left of a cage that was just being made goes after `CLAWCAGE_GRACE_MS` and a round. */
+const LEFT_MS = 90_000;
+
 let service: TestService;
 beforeAll(async () => {
   service = await TestService.start();
@@ -33,15 +38,13 @@ const running = (task: string) =>
 describe('a running task', () => {
   it('goes on in the same container when the service is killed and started again, and succeeds once', async () => {
     const before = service.chatCalls().length;
-    const id = await service.submit(
-      'worker',
-      '@tool shell {"command":"sleep 4; echo survived"}\n@say {{last_tool_result}}',
-    );
+    const id = await service.submit('worker', NAP);
     await running(id);
     const container = await cageOf(id);
     await service.down('SIGKILL');
     await service.up();
     expect(await cageOf(id)).toBe(container);
+    await wake(service, id);
     const { task, answer, usage } = await service.result(id);
     expect(task).toMatchObject({ state: 'succeeded', epoch: 1 });
     expect(answer).toContain('survived');
@@ -49,10 +52,7 @@ describe('a running task', () => {
   });
 
   it('goes on when the service is stopped in order and started again; the stop takes less than ten seconds and exits 0', async () => {
-    const id = await service.submit(
-      'worker',
-      '@tool shell {"command":"sleep 4; echo survived"}\n@say {{last_tool_result}}',
-    );
+    const id = await service.submit('worker', NAP);
     await running(id);
     const container = await cageOf(id);
     const began = performance.now();
@@ -60,6 +60,7 @@ describe('a running task', () => {
     expect(performance.now() - began).toBeLessThan(10_000);
     await service.up();
     expect(await cageOf(id)).toBe(container);
+    await wake(service, id);
     expect((await service.result(id)).task).toMatchObject({ state: 'succeeded', epoch: 1 });
   });
 
@@ -83,6 +84,6 @@ describe('a running task', () => {
   });
 
   it('leaves no container behind but the warm spare', async () => {
-    await service.until(async () => (await cages()).length === 1, 'the cages to be gone');
+    await service.until(async () => (await cages()).length === 1, 'the cages to be gone', LEFT_MS);
   });
 });

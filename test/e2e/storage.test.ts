@@ -8,6 +8,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ReadyReply } from '#protocol/api.ts';
 import { removeInstall } from '../support/docker.ts';
+import { napping, wake } from '../support/nap.ts';
 import { TestPostgres } from '../support/postgres.ts';
 import { TestService, until } from '../support/service.ts';
 
@@ -36,6 +37,9 @@ afterAll(async () => {
 /** Calls the model three times with a pause between. */
 const THREE_CALLS = [1, 2, 3].map((n) => `@tool shell {"command":"sleep 1.5; echo step ${n}"}`).join('\n');
 
+/** The lock for which the start of a task waits in one test. */
+const HELD = 4242;
+
 const running = async (task: string): Promise<void> =>
   service.until(async () => (await service.state(task)).state === 'running', 'the task to run');
 const answersAgain = (): Promise<void> =>
@@ -52,16 +56,25 @@ describe('while PostgreSQL is away', () => {
       (await client.query(query, values)).rowCount === 1;
     try {
       const before = service.chatCalls().length;
+      await client.query(
+        `create function held() returns trigger language plpgsql as
+         $$ begin perform pg_advisory_xact_lock(${HELD}); return new; end $$`,
+      );
+      await client.query(
+        `create trigger held before update on tasks for each row
+         when (old.state = 'starting' and new.state = 'running') execute function held()`,
+      );
+      await client.query(`select pg_advisory_lock(${HELD})`);
       const id = await service.submit('worker', `${THREE_CALLS}\n@say done`);
+      const written = `select from pg_locks where locktype = 'advisory' and objid = ${HELD} and not granted limit 1`;
+      await until(() => isSo(written), 'the start to be written');
       const handedOver = "select from tasks where id = $1 and handed_over and state = 'starting'";
-      await until(() => isSo(handedOver, id), 'the task to be handed over');
-      await client.query('begin');
-      await client.query('lock table tasks in share mode');
-      await until(() => isSo('select from pg_locks where not granted limit 1'), 'the start to be written');
+      expect(await isSo(handedOver, id)).toBe(true);
       postgres.pause();
       await until(async () => service.chatCalls().length >= before + 2, 'two model calls');
       postgres.wake();
-      await client.query('commit');
+      await client.query(`select pg_advisory_unlock(${HELD})`);
+      await client.query('drop function held cascade');
       await answersAgain();
       expect(await service.result(id)).toMatchObject({
         answer: 'done',
@@ -107,7 +120,8 @@ describe('while PostgreSQL is away', () => {
 
 describe('a backup of a running service', () => {
   it('restores to another home, where a task runs with the key of before', { timeout: 240_000 }, async () => {
-    const under = await service.submit('worker', `${THREE_CALLS}\n@say under way`);
+    const under = await service.submit('worker', `${napping('true')}\n@say under way`);
+    await running(under);
     const [file, keks, home] = ['it.backup', 'it.keks', 'restored'].map((name) => join(folder, name));
     const cli = async (...args: string[]): Promise<Record<string, unknown>> => {
       const env = {
@@ -121,6 +135,7 @@ describe('a backup of a running service', () => {
       return JSON.parse(stdout) as Record<string, unknown>;
     };
     expect(await cli('backup', file!, '--keks', keks!)).toMatchObject({ keks: [1] });
+    await wake(service, under);
     expect((await service.result(under)).answer).toBe('under way');
     const bytes = await readFile(file!);
     expect(bytes.includes(service.provider.key)).toBe(false);

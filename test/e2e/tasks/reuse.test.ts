@@ -55,15 +55,18 @@ describe('a Claw that keeps its cage', () => {
 
   it('loses it by a change, and when its idle time is over', async () => {
     const [before] = await warm('keeper');
-    await service.ask('PATCH', '/api/v1/claws/keeper', { idleMs: 1000 });
+    await service.ask('PATCH', '/api/v1/claws/keeper', { idleMs: 4000 });
     await service.until(
       async () => (await warm('keeper')).every(({ cageId }) => cageId !== before!.cageId),
       'the cage of before to be gone',
     );
-    await rested('keeper');
-    const [next] = await warm('keeper');
+    let next: string | undefined;
     await service.until(
-      async () => (await warm('keeper')).every(({ cageId }) => cageId !== next!.cageId),
+      async () => (next = (await warm('keeper'))[0]?.cageId) !== undefined,
+      'a cage of what it is now',
+    );
+    await service.until(
+      async () => (await warm('keeper')).every(({ cageId }) => cageId !== next),
       'the idle cage to be gone',
     );
   });

@@ -1,6 +1,7 @@
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FunctionCall, OutputFile, ResultReply } from '#protocol/api.ts';
+import { napping, wake } from '../../support/nap.ts';
 import { TestService } from '../../support/service.ts';
 import { gifOf, pngOf } from '../../support/images-in.ts';
 import { TaskWatcher } from '../../support/watch-task.ts';
@@ -74,7 +75,7 @@ describe('what cannot be right', () => {
 
 describe('time and rank', () => {
   it('the highest priority goes first, of equals the oldest', async () => {
-    const first = await service.submit('one', '@tool shell {"command":"sleep 1"}\n@say first');
+    const first = await service.submit('one', `${napping('true')}\n@say first`);
     await running(first);
     const order: string[] = [];
     for (const [text, priority] of [
@@ -84,6 +85,7 @@ describe('time and rank', () => {
       ['high', 7],
     ] as const)
       order.push(await service.submit('one', { text: `@say ${text}`, priority }));
+    await wake(service, first);
     const ended = await Promise.all(order.map((task) => service.result(task)));
     const byEnd = ended.toSorted((a, b) => (a.task.startedAt! < b.task.startedAt! ? -1 : 1));
     expect(byEnd.map(({ answer }) => answer)).toEqual(['high', 'middle', 'middle too', 'low']);
@@ -104,12 +106,12 @@ describe('time and rank', () => {
 
   it('a deadline ends a task that waits, and one that runs', async () => {
     await service.ask('POST', '/api/v1/claws/one/stop');
-    const deadline = soon(1500);
+    const deadline = soon(5000);
     const waits = await service.submit('one', { text: '@say never', deadline });
     const runs = await service.submit('worker', { text: '@wait 60s\n@say never', deadline });
     const expected = { state: 'timed_out', error: { code: 'task_timed_out', details: { deadline } } };
     for (const task of [waits, runs])
-      expect((await service.result(task, 10_000)).task).toMatchObject(expected);
+      expect((await service.result(task, 15_000)).task).toMatchObject(expected);
     await service.ask('POST', '/api/v1/claws/one/deploy');
   });
 });
@@ -127,7 +129,7 @@ describe('a failed attempt', () => {
   };
 
   it('before the agent acted is followed by another, and the watchers see why', async () => {
-    const task = await service.submit('worker', '@wait 3s\n@say done');
+    const task = await service.submit('worker', '@wait 8s\n@say done');
     using watcher = await TaskWatcher.open(service, task);
     await running(task);
     await killCage(task);
@@ -137,7 +139,7 @@ describe('a failed attempt', () => {
   });
 
   it('after the agent acted is the last, but for a Claw that allows it', async () => {
-    const text = '@tool shell {"command":"echo acted"}\n@wait 4s\n@say done';
+    const text = '@tool shell {"command":"echo acted"}\n@wait 8s\n@say done';
     const acted = async () => {
       const task = await service.submit('worker', text);
       using watcher = await TaskWatcher.open(service, task);
