@@ -17,9 +17,9 @@ const SPECIAL = /<\|[a-z_]+\|>/i;
 const OTHERWISE_BLANK = /[\u0085\ufeff]/;
 /**
  * Where both encodings cut, whatever stands before and after: no piece goes on over a blank after something that is none, and none that ends in a letter
- * goes on with what is neither letter, mark nor apostrophe.
+ * goes on with what is neither letter, mark nor apostrophe. Half of a letter, which the end of what is searched may leave, may be any of these.
  */
-const CERTAIN_CUT = /(?<=\S)(?= )|(?<=\p{L})(?=[^\p{L}\p{M}'])/gu;
+const CERTAIN_CUT = /(?<=\S)(?= )|(?<=\p{L})(?=[^\p{L}\p{M}\p{Cs}'])/gu;
 
 /** What is left of the work that counting may be, over all texts of one call. */
 export class Work {
@@ -47,6 +47,7 @@ function certainCuts(text: string): [from: number, to: number] {
   CERTAIN_CUT.lastIndex = 0;
   const first = CERTAIN_CUT.exec(text.length > EDGE ? text.slice(0, EDGE) : text)?.index;
   const start = Math.max(0, text.length - EDGE);
+  CERTAIN_CUT.lastIndex = 0;
   let last: number | undefined;
   for (const cut of text.slice(start).matchAll(CERTAIN_CUT)) if (cut.index > 0) last = start + cut.index;
   return first === undefined || last === undefined ? [0, 0] : [first, last];

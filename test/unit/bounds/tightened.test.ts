@@ -72,6 +72,11 @@ test.each([
   expect((process.threadCpuUsage().user - before) / 1000).toBeLessThan(50);
 });
 
+test('half of a letter, where the search for a cut ends, is no cut', async () => {
+  const text = `${'a'.repeat(255)}𠀀 and so on `;
+  expect(mostTokens(text, await encodingOf('o200k_base'))).toBe(Buffer.byteLength(text));
+});
+
 test('what looks like a special token counts by its bytes', async () => {
   const text = 'a long text with <|endoftext|> in it';
   expect(mostTokens(text, await encodingOf('o200k_base'))).toBe(text.length);
