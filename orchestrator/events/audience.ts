@@ -79,9 +79,8 @@ export class Audience {
       const event = one.lastWord ?? word;
       if (!event || !one.isLive) continue;
       const id = one.position + 1;
-      // What came before the end may be lost with whoever had it.
-      const isUnsure = one.position > 0 && one.position !== this.#ring.lastId;
-      if (isUnsure) one.listener({ type: 'gap', task: this.#task, from: id });
+      // What came before the end may be lost with whoever had both: it kept them, perhaps, while Redis was away.
+      if (one.position > 0) one.listener({ type: 'gap', task: this.#task, from: id });
       this.#tell(one, id, { at, event });
     }
   }
