@@ -31,8 +31,8 @@ const THIRD = fenceOf(1, 3);
 const COMMAND_MS = 10_000;
 
 /** An orchestrator as far as events go. */
-function orchestrator(options: HubOptions & { redis?: Partial<RedisLogOptions> } = {}) {
-  const log = new RedisStreamLog(redis.connect({ lazyConnect: true }), {
+function orchestrator(options: HubOptions & { redis?: Partial<RedisLogOptions> } = {}, on = redis) {
+  const log = new RedisStreamLog(on.connect({ lazyConnect: true }), {
     install: 'test',
     commandMs: COMMAND_MS,
     ...options.redis,
@@ -280,16 +280,7 @@ describe('the events of a task', () => {
 describe('while Redis is away', () => {
   it('they are shown where they are said, without waiting, and to the others when it is back', async () => {
     const own = await TestRedis.start();
-    const connect = () => {
-      const log = new RedisStreamLog(own.connect({ lazyConnect: true }), {
-        install: 'test',
-        commandMs: COMMAND_MS,
-      });
-      const hub = new EventHub({ log, keys: vaultEventKeys(vault) });
-      hubs.push(hub);
-      return { hub, log };
-    };
-    const [a, b] = [connect(), connect()];
+    const [a, b] = [orchestrator({}, own), orchestrator({}, own)];
     await ready(a, b);
     const of = await newTask();
     const [here, there] = [Watched.of(a.hub, of), Watched.of(b.hub, of)];
@@ -315,17 +306,8 @@ describe('while Redis is away', () => {
     async (then) => {
       const own = await TestRedis.start();
       const over = new Set<string>();
-      const connect = () => {
-        const log = new RedisStreamLog(own.connect({ lazyConnect: true }), {
-          install: 'test',
-          commandMs: COMMAND_MS,
-        });
-        const rows = { ended: async () => over, lastWord: async () => ended };
-        const hub = new EventHub({ log, keys: vaultEventKeys(vault), rows });
-        hubs.push(hub);
-        return { hub, log };
-      };
-      const [a, b] = [connect(), connect()];
+      const rows = { ended: async () => over, lastWord: async () => ended };
+      const [a, b] = [orchestrator({ rows }, own), orchestrator({ rows }, own)];
       await ready(a, b);
       const of = await newTask();
       const there = Watched.of(b.hub, of);
@@ -349,9 +331,7 @@ describe('while Redis is away', () => {
   it('a Redis that says nothing holds up nobody longer than one command may take', async () => {
     const own = await TestRedis.start();
     const commandMs = 3000;
-    const log = new RedisStreamLog(own.connect({ lazyConnect: true }), { install: 'test', commandMs });
-    const hub = new EventHub({ log, keys: vaultEventKeys(vault) });
-    hubs.push(hub);
+    const { hub, log } = orchestrator({ redis: { commandMs } }, own);
     await ready({ log });
     const of = await newTask();
     const here = Watched.of(hub, of);
