@@ -1,9 +1,10 @@
-import Docker from 'dockerode';
+import type Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { ClawCreate, ClawView, StatusReply } from '#protocol/api.ts';
+import type { ClawCreate, ClawView } from '#protocol/api.ts';
 import { bridgeAddress } from '../../cli/demo/bridge-address.ts';
 import { worstWindow, type Call } from '../../provider-sim/books.ts';
 import { stripesPng } from '../../provider-sim/media/png.ts';
+import { containerOf } from '../support/nap.ts';
 import { TestService } from '../support/service.ts';
 import { slowWay, type SlowWay } from '../support/slow-way.ts';
 
@@ -12,7 +13,6 @@ const PERMIT_OVER_MS = 30_000 + 1500;
 /** Their cages start all at once. */
 const BUSY_MS = 90_000;
 vi.setConfig({ testTimeout: 240_000 });
-const docker = new Docker();
 
 let service: TestService;
 let slow: SlowWay;
@@ -57,11 +57,7 @@ async function claw(name: string, options: Partial<ClawCreate> & { model: string
   };
 }
 
-async function cageOf(task: string): Promise<Docker.Container> {
-  const { cages } = await service.ask<StatusReply>('GET', '/api/v1/status');
-  const cage = cages.find((one) => one.task === task)!;
-  return docker.getContainer(`clawcage-${service.install}-${cage.cageId}`);
-}
+const cageOf = (task: string) => containerOf(service, task);
 
 /** As the agent can: it runs as the meter's user. */
 async function signalMeter(cage: Docker.Container): Promise<(signal: NodeJS.Signals) => void> {

@@ -1,7 +1,7 @@
 import Docker from 'dockerode';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ResultReply, StatusReply, TaskCreate, TaskReply, TaskView } from '#protocol/api.ts';
+import type { ResultReply, TaskCreate, TaskReply, TaskView } from '#protocol/api.ts';
 import { EngineProxy } from '../support/engine-proxy.ts';
 import { containerOf, processOf } from '../support/nap.ts';
 import { TestService } from '../support/service.ts';
@@ -127,13 +127,7 @@ describe('a cancel ends a task within two seconds', () => {
   it('that waits for another attempt', async () => {
     const task = await submit('worker', '@wait 60s\n@say no');
     await running(task);
-    const { cages } = await service.ask<StatusReply>('GET', '/api/v1/status');
-    const { cageId } = cages.find((cage) => cage.task === task)!;
-    const all = await docker.listContainers({
-      filters: { label: [`clawcage.install=${service.install}`] },
-    });
-    const { Id } = all.find(({ Names }) => Names[0]!.endsWith(cageId))!;
-    await docker.getContainer(Id).remove({ force: true });
+    await (await containerOf(service, task)).remove({ force: true });
     await is(task, ({ state, epoch }) => state === 'queued' && epoch === 1, 'its way back');
     expect(await cancelled(task)).toBeLessThan(PROMISED_MS);
   });

@@ -1,11 +1,11 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { StatusReply, TaskView } from '#protocol/api.ts';
+import type { TaskView } from '#protocol/api.ts';
 import { freePort } from '../support/free-port.ts';
 import { TestRedis } from '../support/redis.ts';
+import { containerOf } from '../support/nap.ts';
 import { TestService } from '../support/service.ts';
 
 /** Debian's libfaketime; ops/setup.sh --tests installs it. */
@@ -14,7 +14,6 @@ const LIBRARY = readdirSync('/usr/lib')
   .find((file) => existsSync(file));
 const HOUR_S = 3600;
 
-const docker = new Docker();
 const folder = mkdtempSync(join(tmpdir(), 'clawcage-clock-'));
 const file = join(folder, 'clock');
 let service: TestService;
@@ -55,16 +54,7 @@ const is = (task: string, wanted: (view: TaskView) => boolean, what: string) =>
   service.until(async () => wanted(await service.state(task)), what, 60_000);
 const running = (task: string) => is(task, ({ state }) => state === 'running', 'the task to run');
 
-async function killCage(task: string): Promise<void> {
-  const { cages } = await service.ask<StatusReply>('GET', '/api/v1/status');
-  const { cageId } = cages.find((cage) => cage.task === task)!;
-  const containers = await docker.listContainers({
-    filters: { label: [`clawcage.install=${service.install}`] },
-  });
-  await docker
-    .getContainer(containers.find(({ Names }) => Names[0]!.endsWith(cageId))!.Id)
-    .remove({ force: true });
-}
+const killCage = async (task: string) => (await containerOf(service, task)).remove({ force: true });
 
 describe.each([
   ['an hour ahead', 'ahead', HOUR_S],

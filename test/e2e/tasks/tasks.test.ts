@@ -1,12 +1,10 @@
-import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FunctionCall, OutputFile, ResultReply } from '#protocol/api.ts';
-import { napping, wake } from '../../support/nap.ts';
+import { containerOf, napping, wake } from '../../support/nap.ts';
 import { TestService } from '../../support/service.ts';
 import { gifOf, pngOf } from '../../support/images-in.ts';
 import { TaskWatcher } from '../../support/watch-task.ts';
 
-const docker = new Docker();
 let service: TestService;
 beforeAll(async () => {
   service = await TestService.start({ CLAWCAGE_RECONCILE_MS: '400' });
@@ -117,16 +115,7 @@ describe('time and rank', () => {
 });
 
 describe('a failed attempt', () => {
-  const killCage = async (task: string) => {
-    const { cages } = await service.ask<{ cages: { cageId: string; task: string | null }[] }>(
-      'GET',
-      '/api/v1/status',
-    );
-    const cageId = cages.find((cage) => cage.task === task)!.cageId;
-    const all = await docker.listContainers({ filters: { label: [`clawcage.install=${service.install}`] } });
-    const { Id } = all.find(({ Names }) => Names[0]!.endsWith(cageId))!;
-    await docker.getContainer(Id).remove({ force: true });
-  };
+  const killCage = async (task: string) => (await containerOf(service, task)).remove({ force: true });
 
   it('before the agent acted is followed by another, and the watchers see why', async () => {
     const task = await service.submit('worker', '@wait 8s\n@say done');
